@@ -1,0 +1,117 @@
+/**
+ * The parser behind all of `@webstreams/sse/parse`: chunks to text, to lines, to events.
+ *
+ * @module
+ */
+
+import { ChunkDecoder } from "./decode.ts";
+import { EventAssembler, type ParserOptions, type ServerSentEvent } from "./events.ts";
+import { LineSplitter } from "./lines.ts";
+
+/**
+ * Parses an event stream chunk by chunk: the standard's algorithm (T1 to T18), the same for every
+ * chunking, each event at the earliest byte that allows it.
+ *
+ * @example Feed it what comes
+ * ```ts
+ * import { ServerSentEventParser } from "@webstreams/sse/parse";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const parser = new ServerSentEventParser();
+ * assertEquals(parser.feed("id: 7\ndata: he"), []);
+ * assertEquals(parser.feed("llo\n\n"), [{ event: "message", data: "hello", id: "7" }]);
+ * assertEquals(parser.lastEventId, "7");
+ * ```
+ */
+export class ServerSentEventParser {
+  readonly #assembler: EventAssembler;
+  #lines: LineSplitter;
+  #decoder: ChunkDecoder;
+  #failure: { error: unknown } | undefined = undefined;
+
+  /**
+   * Makes a parser at the start of a stream.
+   *
+   * @param options Bounds, the id to start with, and callbacks.
+   * @throws {RangeError} If `maxEventSize` is not a number from 0 up.
+   * @throws {TypeError} If `lastEventId` is not a string or holds NUL.
+   */
+  constructor(options: ParserOptions = {}) {
+    this.#assembler = new EventAssembler(options);
+    this.#lines = new LineSplitter(this.#assembler);
+    this.#decoder = new ChunkDecoder(this.#lines);
+  }
+
+  /**
+   * Parses the next chunk, cut anywhere.
+   *
+   * After an error, be it ours or one that a callback threw, the parser takes no more: each call
+   * throws that error again, until {@linkcode ServerSentEventParser.reset}.
+   *
+   * @param chunk The next bytes (UTF-8, T1) or text of the stream.
+   * @param events The array to append to. Yours holds also what a chunk completed before its fault.
+   * @returns The events that this chunk completed, in `events`.
+   * @throws {EventTooLargeError} If the unfinished event holds more than `maxEventSize`.
+   * @throws {ParseError} If `strict` is set and a line is one that the standard ignores.
+   * @throws {TypeError} If the chunk is neither bytes nor text.
+   *
+   * @example Bytes, cut inside a character
+   * ```ts
+   * import { ServerSentEventParser } from "@webstreams/sse/parse";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const bytes = new TextEncoder().encode("data: né\n\n");
+   * const parser = new ServerSentEventParser();
+   * assertEquals(parser.feed(bytes.subarray(0, 8)), []);
+   * assertEquals(parser.feed(bytes.subarray(8))[0].data, "né");
+   * ```
+   */
+  feed(chunk: Uint8Array | string, events: ServerSentEvent[] = []): ServerSentEvent[] {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#assembler.events = events;
+    try {
+      this.#decoder.write(chunk);
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+    return events;
+  }
+
+  /**
+   * Makes ready for the body of the next connection: the unfinished line and block are dropped
+   * (T14, T18), a BOM is removed again. The last event ID and the reconnection time stay (T16).
+   *
+   * @example The id outlives the connection
+   * ```ts
+   * import { ServerSentEventParser } from "@webstreams/sse/parse";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const parser = new ServerSentEventParser();
+   * parser.feed("id: 7\ndata: a\n\ndata: cut");
+   * parser.reset();
+   * assertEquals(parser.feed("data: b\n\n"), [{ event: "message", data: "b", id: "7" }]);
+   * ```
+   */
+  reset(): void {
+    this.#assembler.reset();
+    this.#lines = new LineSplitter(this.#assembler);
+    this.#decoder = new ChunkDecoder(this.#lines);
+    this.#failure = undefined;
+  }
+
+  /** The last event ID, as of the last blank line (T14). */
+  get lastEventId(): string {
+    return this.#assembler.lastEventId;
+  }
+
+  /** The reconnection time in milliseconds that the stream named last; `undefined` if none (T17). */
+  get retry(): number | undefined {
+    return this.#assembler.retry;
+  }
+
+  /** An unfinished line or block is held: at the end of a stream it means that it was cut (T18). */
+  get incomplete(): boolean {
+    return this.#assembler.incomplete || this.#lines.incomplete || this.#decoder.incomplete;
+  }
+}

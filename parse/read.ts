@@ -1,0 +1,295 @@
+/**
+ * Events by `for await`, from whatever holds an event stream.
+ *
+ * @module
+ */
+
+import type { ParserOptions, ServerSentEvent } from "./events.ts";
+import { ServerSentEventParser } from "./parser.ts";
+import { isResponse, openResponse } from "./response.ts";
+import { type ChunkInput, type ChunkResult, type ChunkSource, openSource } from "./source.ts";
+
+/** What {@linkcode readEvents} can be told. */
+export interface ReadOptions extends ParserOptions {
+  /**
+   * Ends the reading: the source is cancelled and a pending read rejects with `signal.reason` (T24).
+   * Default: none.
+   */
+  signal?: AbortSignal;
+  /**
+   * Whether a `Response` must have status 200 and content type `text/event-stream` (T19). Set it to
+   * `false` for servers that mislabel their streams.
+   *
+   * @default {true}
+   */
+  checkResponse?: boolean;
+}
+
+/**
+ * Reads events one by one, or batch by batch. Made by {@linkcode readEvents}.
+ *
+ * A loop that is left by `break`, `return` or a throw cancels the source.
+ */
+export interface EventReader extends AsyncIterableIterator<ServerSentEvent>, AsyncDisposable {
+  /**
+   * The next event. Asking for it takes the event before: {@linkcode EventReader.lastEventId} moves.
+   *
+   * @returns The event, or `done` at the end of the stream.
+   * @throws {ResponseError} If the source is a `Response` that is no event stream.
+   * @throws {EventTooLargeError} If the unfinished event holds more than `maxEventSize`.
+   * @throws {ParseError} If `strict` is set and a line is one that the standard ignores.
+   */
+  next(): Promise<IteratorResult<ServerSentEvent, undefined>>;
+  /**
+   * Ends the reading and cancels the source, also while a read is pending.
+   *
+   * @returns `done`.
+   */
+  return(): Promise<IteratorResult<ServerSentEvent, undefined>>;
+  /**
+   * Ends the reading and cancels the source with `error` as the reason.
+   *
+   * @param error What the promise rejects with.
+   * @returns Never anything.
+   */
+  throw(error: unknown): Promise<IteratorResult<ServerSentEvent, undefined>>;
+  /**
+   * All events of a chunk at once, which costs far less than one by one when many come together.
+   * A batch is never empty; batches and single events may be mixed.
+   *
+   * @returns An iterator of this reader's events in arrays.
+   */
+  batches(): AsyncIterableIterator<ServerSentEvent[]>;
+  /** This reader itself. */
+  [Symbol.asyncIterator](): EventReader;
+  /**
+   * The last event ID of what was taken. An event is taken when its consumer asks for the next one,
+   * so that what was handed out but not finished is asked for again after a reconnect. The id of the
+   * event in hand is its `id`.
+   */
+  readonly lastEventId: string;
+  /** The source ended inside a line or a block: the stream was cut (T18). */
+  readonly incomplete: boolean;
+}
+
+/**
+ * Reads the events of a source.
+ *
+ * The source is read when an event is asked for and not before: a consumer that stops stops it.
+ *
+ * @param source A `Response`, a stream or an (async) iterable of bytes or text, or all of it as one
+ * string or `Uint8Array`.
+ * @param options Those of the parser, a signal, and whether a `Response` is checked.
+ * @returns A reader, to be used in one `for await` loop.
+ * @throws {TypeError} If the source is none of these, or its body is locked or was read already.
+ * @throws {RangeError} If `maxEventSize` is not a number from 0 up.
+ *
+ * @example Read a response
+ * ```ts
+ * import { readEvents } from "@webstreams/sse/parse";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const headers = { "content-type": "text/event-stream" };
+ * const response = new Response("data: a\n\ndata: b\n\n", { headers });
+ * const seen: string[] = [];
+ * for await (const { data } of readEvents(response)) seen.push(data);
+ * assertEquals(seen, ["a", "b"]);
+ * ```
+ *
+ * @example All events of a chunk at once
+ * ```ts
+ * import { readEvents } from "@webstreams/sse/parse";
+ * import { assertEquals } from "@std/assert";
+ *
+ * for await (const events of readEvents("data: a\n\ndata: b\n\n").batches()) {
+ *   assertEquals(events.map((event) => event.data), ["a", "b"]);
+ * }
+ * ```
+ */
+export function readEvents(source: Response | ChunkInput, options: ReadOptions = {}): EventReader {
+  return new SourceReader(source, options);
+}
+
+/** Somebody who asked for events before they were there. */
+interface Waiter {
+  /** Called when there are events, or none will come. */
+  settle(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * A queue of one chunk's events before a source. Events that are there are given without waiting:
+ * an async generator costs two to three times as much (`deno task bench`).
+ */
+class SourceReader implements EventReader {
+  readonly #parser: ServerSentEventParser;
+  readonly #source: ChunkSource;
+  readonly #signal: AbortSignal | undefined;
+  #events: ServerSentEvent[] = [];
+  #index = 0;
+  // Never anybody while there are events.
+  readonly #waiters: Waiter[] = [];
+  #reading = false;
+  #ended = false;
+  #failure: { error: unknown } | undefined = undefined;
+  #taken: string;
+  #handedOut: string;
+
+  constructor(source: Response | ChunkInput, options: ReadOptions) {
+    this.#parser = new ServerSentEventParser(options);
+    this.#taken = this.#handedOut = this.#parser.lastEventId;
+    this.#source = typeof source === "object" && source !== null && isResponse(source)
+      ? openResponse(source, options.checkResponse !== false)
+      : openSource(source);
+    this.#signal = options.signal;
+    if (this.#signal?.aborted) this.#onAbort();
+    else this.#signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  get lastEventId(): string {
+    return this.#taken;
+  }
+
+  get incomplete(): boolean {
+    return this.#parser.incomplete;
+  }
+
+  next(): Promise<IteratorResult<ServerSentEvent, undefined>> {
+    if (this.#index < this.#events.length) return Promise.resolve(this.#takeEvent());
+    return this.#wait(() => this.#takeEvent());
+  }
+
+  batches(): AsyncIterableIterator<ServerSentEvent[]> {
+    return {
+      next: () => this.#wait(() => this.#takeBatch()),
+      return: () => this.#cancel().then(() => ({ done: true, value: undefined })),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  async return(): Promise<IteratorResult<ServerSentEvent, undefined>> {
+    await this.#cancel();
+    return { done: true, value: undefined };
+  }
+
+  async throw(error: unknown): Promise<never> {
+    await this.#cancel(error);
+    throw error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cancel();
+  }
+
+  [Symbol.asyncIterator](): EventReader {
+    return this;
+  }
+
+  #takeEvent(): IteratorResult<ServerSentEvent, undefined> {
+    if (this.#index === this.#events.length) return { done: true, value: undefined };
+    const event = this.#events[this.#index++];
+    this.#taken = this.#handedOut;
+    this.#handedOut = event.id;
+    return { done: false, value: event };
+  }
+
+  #takeBatch(): IteratorResult<ServerSentEvent[], undefined> {
+    if (this.#index === this.#events.length) return { done: true, value: undefined };
+    const batch = this.#index === 0 ? this.#events : this.#events.slice(this.#index);
+    this.#events = [];
+    this.#index = 0;
+    this.#taken = this.#handedOut;
+    this.#handedOut = batch[batch.length - 1].id;
+    return { done: false, value: batch };
+  }
+
+  /** Waits for events; `take` is called when there are some, or the end has come. */
+  #wait<T>(take: () => T): Promise<T> {
+    if (this.#index < this.#events.length) return Promise.resolve(take());
+    // All of the chunk before was taken, also an id that came after its last event.
+    this.#taken = this.#handedOut = this.#parser.lastEventId;
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ settle: () => resolve(take()), reject });
+      this.#serve();
+    });
+  }
+
+  /** Gives those who wait what is there, and reads on for the others. */
+  #serve(): void {
+    while (this.#waiters.length > 0) {
+      if (this.#index < this.#events.length) {
+        this.#waiters.shift()?.settle();
+      } else if (this.#failure !== undefined) {
+        const { error } = this.#failure;
+        this.#failure = undefined;
+        this.#waiters.shift()?.reject(error);
+      } else if (this.#ended) {
+        this.#waiters.shift()?.settle();
+      } else {
+        if (!this.#reading) {
+          this.#reading = true;
+          this.#source.read().then(this.#onChunk, this.#onError);
+        }
+        return;
+      }
+    }
+  }
+
+  readonly #onChunk = (result: ChunkResult): void => {
+    this.#reading = false;
+    if (this.#ended) return;
+    if (result.done) {
+      this.#end();
+    } else {
+      const events: ServerSentEvent[] = [];
+      try {
+        this.#parser.feed(result.value, events);
+      } catch (error) {
+        this.#fail(error);
+        this.#source.cancel(error).catch(ignore);
+      }
+      this.#events = events;
+      this.#index = 0;
+    }
+    this.#serve();
+  };
+
+  readonly #onError = (error: unknown): void => {
+    this.#reading = false;
+    if (this.#ended) return;
+    this.#fail(error);
+    this.#serve();
+  };
+
+  readonly #onAbort = (): void => {
+    this.#events = [];
+    this.#index = 0;
+    this.#fail(this.#signal?.reason);
+    this.#source.cancel(this.#signal?.reason).catch(ignore);
+    this.#serve();
+  };
+
+  async #cancel(reason?: unknown): Promise<void> {
+    this.#events = [];
+    this.#index = 0;
+    this.#failure = undefined;
+    if (this.#ended) return;
+    this.#end();
+    this.#serve();
+    await this.#source.cancel(reason);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = { error };
+    this.#end();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+function ignore(): void {}
