@@ -40,6 +40,12 @@ export interface ServerSentEventInit {
 }
 
 /**
+ * A `Uint8Array` with an `ArrayBuffer` of its own, as `TextEncoder` makes them: it goes into a
+ * `Response` or a `Blob` in every version of TypeScript.
+ */
+export type EncodedBytes = ReturnType<TextEncoder["encode"]>;
+
+/**
  * Encodes an event, with the blank line that dispatches it.
  *
  * @param event The fields to send.
@@ -56,7 +62,7 @@ export interface ServerSentEventInit {
  * assertEquals(new TextDecoder().decode(encodeEvent({ data: "hello" })), "data: hello\n\n");
  * ```
  */
-export function encodeEvent(event: ServerSentEventInit): Uint8Array {
+export function encodeEvent(event: ServerSentEventInit): EncodedBytes {
   return encodeText(stringifyEvent(event));
 }
 
@@ -79,7 +85,7 @@ export function encodeEvent(event: ServerSentEventInit): Uint8Array {
  * ```
  */
 export function stringifyEvent(event: ServerSentEventInit): string {
-  if (typeof event !== "object" || event === null) {
+  if (typeof event !== "object" || event === null || Array.isArray(event)) {
     throw new TypeError(`Cannot encode event: it must be an object: received ${show(event)}`);
   }
   const { comment, event: type, id, retry, data } = event;
@@ -128,7 +134,7 @@ export function stringifyEvent(event: ServerSentEventInit): string {
  * assertEquals(new TextDecoder().decode(encodeComment("ping")), ": ping\n\n");
  * ```
  */
-export function encodeComment(text: string): Uint8Array {
+export function encodeComment(text: string): EncodedBytes {
   return encodeText(`${stringifyLines(": ", text, "comment")}\n`);
 }
 
@@ -149,7 +155,7 @@ export function encodeComment(text: string): Uint8Array {
  * ```
  */
 export class ServerSentEventEncoderStream
-  extends TransformStream<ServerSentEventInit | ServerSentEventInit[], Uint8Array> {
+  extends TransformStream<ServerSentEventInit | ServerSentEventInit[], EncodedBytes> {
   /** An event that cannot be encoded errors the stream, and nothing of its chunk is sent. */
   constructor() {
     super({
@@ -192,8 +198,14 @@ function checkLine(value: string, field: string): void {
 
 /** Quotes a value for a message, bounded. */
 function show(value: unknown): string {
-  if (typeof value !== "string") return `${value}`;
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  }
+  try {
+    return String(value);
+  } catch {
+    return typeof value;
+  }
 }
 
 const encoder = /* @__PURE__ */ new TextEncoder();
@@ -207,7 +219,7 @@ const SCRATCH_LENGTH = 65_536;
  * `TextEncoder.encode` for small texts. The copy must be: a view of a shared buffer would be
  * detached by whoever enqueues it in a byte stream or transfers it.
  */
-function encodeText(text: string): Uint8Array {
+function encodeText(text: string): EncodedBytes {
   // A code unit takes three bytes at most.
   if (text.length * 3 > SCRATCH_LENGTH) return encoder.encode(text);
   scratch ??= new Uint8Array(SCRATCH_LENGTH);

@@ -14,6 +14,7 @@
 
 export {
   encodeComment,
+  type EncodedBytes,
   encodeEvent,
   ServerSentEventEncoderStream,
   type ServerSentEventInit,

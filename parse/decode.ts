@@ -14,8 +14,11 @@ export interface TextSink {
    */
   write(text: string, heads: Uint8Array | undefined): void;
 
+  /** The length of the unfinished line that the sink holds, in UTF-16 code units. */
+  readonly held: number;
+
   /** How many more UTF-16 code units may wait before the sink has to see them. */
-  readonly room: number;
+  readonly spare: number;
 }
 
 /**
@@ -34,7 +37,7 @@ const MAX_HELD = 4096;
 const PIECE = 16_384;
 
 /** How far back from the end of a piece a line end is looked for, so that few lines are cut. */
-const CUT_WINDOW = 512;
+const CUT_WINDOW = 256;
 
 const LF = 10;
 const CR = 13;
@@ -75,15 +78,19 @@ export class ChunkDecoder {
     let at = 0;
     if (chunk.length <= SMALL_CHUNK && !endsLine(chunk)) {
       this.#hold(chunk, 0, chunk.length);
-      if (this.#heldLength <= MAX_HELD && this.#heldLength <= this.#sink.room) return;
-      at = chunk.length;
-    } else if (this.#heldLength > 0) {
+      if (this.#mayWait()) return;
+      this.#flush(wholeEnd(this.#held, 0, this.#heldLength));
+      return;
+    }
+    if (this.#heldLength > 0) {
+      // What waits goes first, with the start of the chunk, which may end its last character.
       at = wholeEnd(chunk, 0, Math.min(chunk.length, SMALL_CHUNK));
       this.#hold(chunk, 0, at);
+      this.#flush(this.#heldLength);
     }
-    if (this.#heldLength > 0) this.#flush(wholeEnd(this.#held, 0, this.#heldLength));
     while (at < chunk.length) {
-      const end = pieceEnd(chunk, at);
+      // A line that is longer than a piece is kept anyway: larger pieces make fewer to join.
+      const end = pieceEnd(chunk, at, Math.max(PIECE, this.#sink.held));
       if (end === at) {
         this.#hold(chunk, at, chunk.length);
         return;
@@ -91,6 +98,11 @@ export class ChunkDecoder {
       this.#decode(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
       at = end;
     }
+  }
+
+  /** Not at the start, where a BOM may stand alone (T2), and not past a bound. */
+  #mayWait(): boolean {
+    return !this.#atStart && this.#heldLength <= MAX_HELD && this.#heldLength <= this.#sink.spare;
   }
 
   /** Appends `chunk[start, end)` to the bytes that wait. */
@@ -140,8 +152,8 @@ function endsLine(bytes: Uint8Array): boolean {
 }
 
 /** Where the next piece from `at` on ends: at a line end if one is near, never inside a character. */
-function pieceEnd(bytes: Uint8Array, at: number): number {
-  const end = at + PIECE;
+function pieceEnd(bytes: Uint8Array, at: number, length: number): number {
+  const end = at + length;
   if (end >= bytes.length) return wholeEnd(bytes, at, bytes.length);
   for (let i = end; i > end - CUT_WINDOW; i--) {
     if (bytes[i - 1] === LF || bytes[i - 1] === CR) return i;

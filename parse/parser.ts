@@ -6,7 +6,13 @@
 
 import { ChunkDecoder } from "./decode.ts";
 import { EventAssembler, type ParserOptions, type ServerSentEvent } from "./events.ts";
-import { LineSplitter } from "./lines.ts";
+
+/**
+ * From this many events a chunk on, the array for the next chunk is made as long beforehand: growing
+ * it costs a tenth of the time for small events.
+ */
+const MANY = 64;
+const MAX_EXPECTED = 16_384;
 
 /**
  * Parses an event stream chunk by chunk: the standard's algorithm (T1 to T18), the same for every
@@ -25,8 +31,8 @@ import { LineSplitter } from "./lines.ts";
  */
 export class ServerSentEventParser {
   readonly #assembler: EventAssembler;
-  #lines: LineSplitter;
   #decoder: ChunkDecoder;
+  #expected = 0;
   #failure: { error: unknown } | undefined = undefined;
 
   /**
@@ -38,8 +44,7 @@ export class ServerSentEventParser {
    */
   constructor(options: ParserOptions = {}) {
     this.#assembler = new EventAssembler(options);
-    this.#lines = new LineSplitter(this.#assembler);
-    this.#decoder = new ChunkDecoder(this.#lines);
+    this.#decoder = new ChunkDecoder(this.#assembler);
   }
 
   /**
@@ -66,15 +71,20 @@ export class ServerSentEventParser {
    * assertEquals(parser.feed(bytes.subarray(8))[0].data, "né");
    * ```
    */
-  feed(chunk: Uint8Array | string, events: ServerSentEvent[] = []): ServerSentEvent[] {
+  feed(chunk: Uint8Array | string, events?: ServerSentEvent[]): ServerSentEvent[] {
     if (this.#failure !== undefined) throw this.#failure.error;
-    this.#assembler.events = events;
+    const assembler = this.#assembler;
+    assembler.count = events === undefined ? 0 : events.length;
+    assembler.events = events ??= this.#expected === 0 ? [] : new Array(this.#expected);
     try {
       this.#decoder.write(chunk);
     } catch (error) {
       this.#failure = { error };
       throw error;
+    } finally {
+      if (events.length > assembler.count) events.length = assembler.count;
     }
+    this.#expected = assembler.count < MANY ? 0 : Math.min(assembler.count + 16, MAX_EXPECTED);
     return events;
   }
 
@@ -95,8 +105,7 @@ export class ServerSentEventParser {
    */
   reset(): void {
     this.#assembler.reset();
-    this.#lines = new LineSplitter(this.#assembler);
-    this.#decoder = new ChunkDecoder(this.#lines);
+    this.#decoder = new ChunkDecoder(this.#assembler);
     this.#failure = undefined;
   }
 
@@ -112,6 +121,6 @@ export class ServerSentEventParser {
 
   /** An unfinished line or block is held: at the end of a stream it means that it was cut (T18). */
   get incomplete(): boolean {
-    return this.#assembler.incomplete || this.#lines.incomplete || this.#decoder.incomplete;
+    return this.#assembler.incomplete || this.#decoder.incomplete;
   }
 }

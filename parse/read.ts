@@ -60,7 +60,11 @@ export interface EventReader extends AsyncIterableIterator<ServerSentEvent>, Asy
    * @returns An iterator of this reader's events in arrays.
    */
   batches(): AsyncIterableIterator<ServerSentEvent[]>;
-  /** This reader itself. */
+  /**
+   * For `for await`.
+   *
+   * @returns This reader itself.
+   */
   [Symbol.asyncIterator](): EventReader;
   /**
    * The last event ID of what was taken. An event is taken when its consumer asks for the next one,
@@ -208,8 +212,7 @@ class SourceReader implements EventReader {
   /** Waits for events; `take` is called when there are some, or the end has come. */
   #wait<T>(take: () => T): Promise<T> {
     if (this.#index < this.#events.length) return Promise.resolve(take());
-    // All of the chunk before was taken, also an id that came after its last event.
-    this.#taken = this.#handedOut = this.#parser.lastEventId;
+    this.#taken = this.#handedOut;
     return new Promise((resolve, reject) => {
       this.#waiters.push({ settle: () => resolve(take()), reject });
       this.#serve();
@@ -228,6 +231,7 @@ class SourceReader implements EventReader {
       } else if (this.#ended) {
         this.#waiters.shift()?.settle();
       } else {
+        this.#takeAll();
         if (!this.#reading) {
           this.#reading = true;
           this.#source.read().then(this.#onChunk, this.#onError);
@@ -237,10 +241,16 @@ class SourceReader implements EventReader {
     }
   }
 
+  /** All events were taken, and with them an id that came after the last. */
+  #takeAll(): void {
+    this.#taken = this.#handedOut = this.#parser.lastEventId;
+  }
+
   readonly #onChunk = (result: ChunkResult): void => {
     this.#reading = false;
     if (this.#ended) return;
     if (result.done) {
+      this.#takeAll();
       this.#end();
     } else {
       const events: ServerSentEvent[] = [];

@@ -5,14 +5,13 @@
  */
 
 import { ChunkDecoder } from "./decode.ts";
-import { EventTooLargeError } from "../errors.ts";
 import {
   EventAssembler,
   maxEventSizeOf,
   type ParserOptions,
   type ServerSentEvent,
 } from "./events.ts";
-import { type LineSink, LineSplitter } from "./lines.ts";
+import { LineReader } from "./lines.ts";
 import { ServerSentEventParser } from "./parser.ts";
 
 /**
@@ -40,7 +39,7 @@ export class LineDecoderStream extends TransformStream<Uint8Array, string> {
    */
   constructor(options: Pick<ParserOptions, "maxEventSize"> = {}) {
     const collector = new LineCollector(maxEventSizeOf(options));
-    const decoder = new ChunkDecoder(new LineSplitter(collector));
+    const decoder = new ChunkDecoder(collector);
     super(transformer((chunk, lines) => {
       collector.lines = lines;
       decoder.write(chunk);
@@ -60,8 +59,10 @@ export class LineDecoderStream extends TransformStream<Uint8Array, string> {
  * const events = new Blob(["event: x\ndata: a\n\n"]).stream()
  *   .pipeThrough(new LineDecoderStream())
  *   .pipeThrough(
- *     new TransformStream({
- *       transform: (line, controller) => line.startsWith("event") || controller.enqueue(line),
+ *     new TransformStream<string, string>({
+ *       transform(line, controller) {
+ *         if (!line.startsWith("event:")) controller.enqueue(line);
+ *       },
  *     }),
  *   )
  *   .pipeThrough(new EventAssemblerStream());
@@ -85,8 +86,8 @@ export class EventAssemblerStream extends TransformStream<string, ServerSentEven
         );
       }
       assembler.events = events;
-      if (line === "") assembler.blank();
-      else assembler.line(line, undefined, 0, line.length, line.length);
+      assembler.count = 0;
+      assembler.write(`${line}\n`, undefined);
     }));
   }
 }
@@ -157,35 +158,27 @@ function transformer<I, O>(parse: (chunk: I, output: O[]) => void): Transformer<
 }
 
 /** Takes every line as it is. */
-class LineCollector implements LineSink {
+class LineCollector extends LineReader {
   lines: string[] = [];
-  readonly room: number;
+  protected readonly room: number;
+  protected readonly headLength = 0;
 
-  constructor(room: number) {
-    this.room = room;
+  constructor(maxEventSize: number) {
+    super(maxEventSize);
+    this.room = maxEventSize;
   }
 
-  line(
-    text: string,
-    _heads: Uint8Array | undefined,
-    start: number,
-    end: number,
-    next: number,
-  ): number {
-    if (end - start > this.room) this.overflow();
-    this.lines.push(text.slice(start, end));
-    return next;
+  protected readLines(text: string, _heads: Uint8Array | undefined, pos: number): number {
+    const lines = text.slice(pos).split(/\r\n|\n|\r/);
+    const unfinished = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line.length > this.room) this.overflow();
+      this.lines.push(line);
+    }
+    return text.length - unfinished.length;
   }
 
-  blank(): void {
-    this.lines.push("");
-  }
-
-  needs(): boolean {
+  protected needs(): boolean {
     return true;
-  }
-
-  overflow(): never {
-    throw new EventTooLargeError(this.room);
   }
 }

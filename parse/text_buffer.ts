@@ -12,6 +12,12 @@
  */
 const SEGMENT_LENGTH = 65_536;
 
+/**
+ * A piece of this length is kept as it is: flattening it once more would cost a copy, and the chunk
+ * that it keeps alive is not much larger.
+ */
+const LARGE_PIECE = 4_096;
+
 /** Appends in constant time, joins once: linear for any number of pieces. */
 export class TextBuffer {
   #segments: string[] = [];
@@ -22,12 +28,16 @@ export class TextBuffer {
   append(piece: string): void {
     this.length += piece.length;
     this.#tail += piece;
-    if (this.#tail.length >= SEGMENT_LENGTH) {
-      // Reading a code unit makes engines flatten the rope.
-      this.#tail.charCodeAt(0);
-      this.#segments.push(this.#tail);
-      this.#tail = "";
+    if (piece.length >= LARGE_PIECE || this.#tail.length >= SEGMENT_LENGTH) {
+      this.#endSegment(piece.length);
     }
+  }
+
+  #endSegment(lastLength: number): void {
+    // Reading a code unit makes engines flatten the rope, if it is one.
+    if (this.#tail.length > lastLength) this.#tail.charCodeAt(0);
+    this.#segments.push(this.#tail);
+    this.#tail = "";
   }
 
   /** Empties the buffer: all that was held, followed by `last`. */
