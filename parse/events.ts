@@ -78,6 +78,9 @@ const DEFAULT_MAX_EVENT_SIZE = 67_108_864;
 
 const FIELDS = ["data:", "event:", "id:", "retry:"];
 
+/** A value of this length keeps alive at most four times its own: a text has 16 Ki. */
+const LARGE_VALUE = 4_096;
+
 const LF = 10;
 const CR = 13;
 const SPACE = 32;
@@ -116,7 +119,7 @@ export class EventAssembler extends LineReader {
   #open = false;
   #type: string | undefined = undefined;
   // As the standard appends it: each value with its LF, one of which goes at dispatch (T10).
-  #data = new TextBuffer();
+  #data = new TextBuffer(LARGE_VALUE);
   #id: string | undefined = undefined;
   #retry: number | undefined = undefined;
 
@@ -256,7 +259,7 @@ export class EventAssembler extends LineReader {
   /** Drops the unfinished line and block (T14, T18); the last event ID and the reconnection time stay. */
   reset(): void {
     this.resetLines();
-    this.#data = new TextBuffer();
+    this.#data = new TextBuffer(LARGE_VALUE);
     this.#id = undefined;
     this.#close();
   }

@@ -8,6 +8,9 @@ import { EventTooLargeError } from "../errors.ts";
 import type { TextSink } from "./decode.ts";
 import { TextBuffer } from "./text_buffer.ts";
 
+/** A piece of an unfinished line is all of its text, or the end of it: it keeps little else alive. */
+const LARGE_PIECE = 256;
+
 const LF = 10;
 const CR = 13;
 
@@ -20,7 +23,7 @@ export abstract class LineReader implements TextSink {
   /** The bound behind `room`. */
   protected readonly maxEventSize: number;
 
-  #unfinished = new TextBuffer();
+  #unfinished = new TextBuffer(LARGE_PIECE);
   /** Inside an unfinished line that nobody needs: nothing of it is held. */
   #skipping = false;
   /** The last text ended with a CR: if an LF comes first it belongs to that line end. */
@@ -79,7 +82,7 @@ export abstract class LineReader implements TextSink {
 
   /** Drops the unfinished line: the next text is the start of a stream. */
   resetLines(): void {
-    this.#unfinished = new TextBuffer();
+    this.#unfinished = new TextBuffer(LARGE_PIECE);
     this.#skipping = false;
     this.#afterCr = false;
   }

@@ -12,23 +12,26 @@
  */
 const SEGMENT_LENGTH = 65_536;
 
-/**
- * A piece of this length is kept as it is: flattening it once more would cost a copy, and the chunk
- * that it keeps alive is not much larger.
- */
-const LARGE_PIECE = 4_096;
-
 /** Appends in constant time, joins once: linear for any number of pieces. */
 export class TextBuffer {
   #segments: string[] = [];
   #tail = "";
+  readonly #largePiece: number;
   /** What is held, in UTF-16 code units. */
   length = 0;
+
+  /**
+   * @param largePiece A piece of this length is kept as it is: flattening it once more costs a copy,
+   * but what it was sliced from stays alive.
+   */
+  constructor(largePiece: number) {
+    this.#largePiece = largePiece;
+  }
 
   append(piece: string): void {
     this.length += piece.length;
     this.#tail += piece;
-    if (piece.length >= LARGE_PIECE || this.#tail.length >= SEGMENT_LENGTH) {
+    if (piece.length >= this.#largePiece || this.#tail.length >= SEGMENT_LENGTH) {
       this.#endSegment(piece.length);
     }
   }

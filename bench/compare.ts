@@ -1,0 +1,42 @@
+/**
+ * Runs `figures.ts` in Deno, Node 24 and Bun, one after the other: the same code, bundled.
+ *
+ * @module
+ */
+
+const parts = Deno.args;
+const script = new URL("./figures.ts", import.meta.url).pathname;
+const bundle = await Deno.makeTempFile({ suffix: ".mjs" });
+
+/** Runs a command that prints to ours; whether it succeeded. */
+async function run(command: string, args: string[]): Promise<boolean> {
+  try {
+    const { success } = await new Deno.Command(command, { args, stdin: "null" }).spawn().status;
+    return success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+let failed = false;
+try {
+  failed = !await run(Deno.execPath(), ["run", "-A", script, ...parts]);
+  await run(Deno.execPath(), ["bundle", "--quiet", "--platform", "deno", "-o", bundle, script]);
+  for (
+    const [name, runtime] of [["Node 24", ["node@24", "node"]], ["Bun", [
+      "bun@1.4.5",
+      "bun",
+    ]]] as const
+  ) {
+    console.log("");
+    const args = ["--yes", `--package=${runtime[0]}`, "--", runtime[1], bundle, ...parts];
+    if (!await run("npx", args)) {
+      console.log(`${name}: could not be run, is npx on PATH and the npm registry reachable?`);
+      failed = true;
+    }
+  }
+} finally {
+  await Deno.remove(bundle);
+}
+if (failed) Deno.exit(1);

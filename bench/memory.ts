@@ -1,0 +1,102 @@
+/**
+ * Shows that time and memory are linear in the input, and what a kept event keeps alive.
+ *
+ * ```sh
+ * deno task bench:memory
+ * ```
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { ServerSentEventParser } from "../parse.ts";
+import { cpuTime, median } from "./measure.ts";
+
+const MB = 1_048_576;
+
+/** Parses one line of `megabytes` in 1.4 KB chunks. */
+function parseLine(megabytes: number): void {
+  const parser = new ServerSentEventParser();
+  const chunk = new TextEncoder().encode("x".repeat(1_400));
+  parser.feed("data: ");
+  for (let length = 0; length < megabytes * MB; length += chunk.length) parser.feed(chunk);
+  const [event] = parser.feed("\n\n");
+  if (event.data.length < megabytes * MB) throw new Error("The line came out short");
+}
+
+/** CPU time for one line of 16 MB against one of 4 MB. */
+function lineTimes(): number {
+  const time = (megabytes: number) => {
+    const before = cpuTime();
+    parseLine(megabytes);
+    return cpuTime() - before;
+  };
+  const times = { small: [] as number[], large: [] as number[] };
+  for (let i = 0; i < 15; i++) {
+    times.small.push(time(4));
+    times.large.push(time(16));
+  }
+  return median(times.large) / median(times.small);
+}
+
+/** What one line of 16 MB adds to the peak memory of a process of its own, as a multiple of it. */
+function linePeak(): number {
+  parseLine(1);
+  const before = process.resourceUsage().maxRSS;
+  parseLine(16);
+  return (process.resourceUsage().maxRSS - before) / 1024 / 16;
+}
+
+/** Bytes that each kept event holds, one short event of each 64 KB chunk, after a full collection. */
+function keptBytes(collect: () => void): number {
+  const parser = new ServerSentEventParser();
+  const block = `data: {"a short event":true}\n\n`;
+  const kept: string[] = [];
+  const chunks = 400;
+  const heap = () => {
+    collect();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const bytes = new TextEncoder().encode(block.repeat(65_536 / block.length));
+  parser.feed(bytes);
+  const before = heap();
+  for (let i = 0; i < chunks; i++) kept.push(parser.feed(bytes)[i * 5].data);
+  const held = (heap() - before) / chunks;
+  if (kept.length !== chunks) throw new Error("Not all were kept");
+  return held;
+}
+
+if (process.argv.includes("--kept")) {
+  const { gc } = globalThis as { gc?: () => void };
+  if (gc === undefined) throw new Error("Run with --expose-gc");
+  console.log(keptBytes(gc));
+} else if (process.argv.includes("--peak")) {
+  console.log(linePeak());
+} else {
+  const run = async (...args: string[]): Promise<number> => {
+    const { stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--v8-flags=--expose-gc", new URL(import.meta.url).pathname, ...args],
+    }).output();
+    return Number(new TextDecoder().decode(stdout));
+  };
+  const verdict = (figure: number, bound: number) => figure <= bound ? "reached" : "MISSED ";
+  const times = lineTimes();
+  console.log(
+    `${verdict(times, 4.5)} ${
+      times.toFixed(2)
+    } x the time of a 4 MB line for one of 16 MB in 1.4 KB chunks (at most 4.5)`,
+  );
+  const peak = await run("--peak");
+  console.log(
+    `${verdict(peak, 4)} ${
+      peak.toFixed(2)
+    } x its size in peak memory for a line of 16 MB (at most 4)`,
+  );
+  const kept = await run("--kept");
+  console.log(
+    `${verdict(kept, 17_000)} ${
+      Math.round(kept)
+    } bytes kept alive by one short event kept of each 64 KB chunk (about 16 KB)`,
+  );
+}

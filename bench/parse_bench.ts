@@ -1,0 +1,17 @@
+/** Quick looks while working on the parser; `deno task bench:compare` has the figures. */
+
+import { cut, makeCorpora } from "./corpora.ts";
+import { parsers } from "./peers.ts";
+
+for (const corpus of makeCorpora()) {
+  const chunks = cut(corpus, 16_384);
+  for (const name of ["ours", "eventsource-parser", "limit"] as const) {
+    let units = 0;
+    Deno.bench({
+      name,
+      group: `${corpus.name}, 16 KB chunks`,
+      baseline: name === "ours",
+      fn: () => parsers[name](chunks, (event) => units += event.data.length, corpus),
+    });
+  }
+}
