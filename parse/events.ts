@@ -109,7 +109,7 @@ export class EventAssembler extends LineReader {
   /** The reconnection time in ms, once the stream has named one. */
   retry: number | undefined = undefined;
   protected room: number;
-  protected readonly headLength = 6; // retry:
+  protected override readonly headLength = 6; // retry:
 
   readonly #options: ParserOptions;
   readonly #comments: boolean;
@@ -250,7 +250,7 @@ export class EventAssembler extends LineReader {
     this.#setType(text.slice(from, end));
   }
 
-  protected needs(head: string): boolean {
+  protected override needs(head: string): boolean {
     if (head.charCodeAt(0) === COLON) return this.#comments;
     return this.#options.strict === true ||
       FIELDS.some((field) => head.startsWith(field) || field.startsWith(head));

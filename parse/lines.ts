@@ -18,8 +18,8 @@ const CR = 13;
 export abstract class LineReader implements TextSink {
   /** How long the current line may get, in UTF-16 code units. */
   protected abstract room: number;
-  /** From this length on, the start of a line tells whether it is needed. */
-  protected abstract readonly headLength: number;
+  /** From this length on, the start of a line tells whether it is needed. 0: every line is. */
+  protected readonly headLength: number = 0;
   /** The bound behind `room`. */
   protected readonly maxEventSize: number;
 
@@ -42,7 +42,7 @@ export abstract class LineReader implements TextSink {
   protected abstract readLines(text: string, heads: Uint8Array | undefined, pos: number): number;
 
   /** Whether an unfinished line that starts like this has to be held. */
-  protected abstract needs(head: string): boolean;
+  protected needs?(head: string): boolean;
 
   /** The last line has not ended. */
   get incomplete(): boolean {
@@ -90,7 +90,7 @@ export abstract class LineReader implements TextSink {
   #hold(piece: string): void {
     if (this.#unfinished.length < this.headLength) {
       piece = this.#unfinished.take(piece);
-      if (!this.needs(piece)) {
+      if (this.needs?.(piece) === false) {
         this.#skipping = true;
         return;
       }

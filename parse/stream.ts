@@ -161,7 +161,6 @@ function transformer<I, O>(parse: (chunk: I, output: O[]) => void): Transformer<
 class LineCollector extends LineReader {
   lines: string[] = [];
   protected readonly room: number;
-  protected readonly headLength = 0;
 
   constructor(maxEventSize: number) {
     super(maxEventSize);
@@ -176,9 +175,5 @@ class LineCollector extends LineReader {
       this.lines.push(line);
     }
     return text.length - unfinished.length;
-  }
-
-  protected needs(): boolean {
-    return true;
   }
 }
