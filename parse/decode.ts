@@ -27,6 +27,9 @@ export interface TextSink {
  */
 const SMALL_CHUNK = 256;
 
+/** Up to this many bytes are copied one by one. */
+const FEW = 64;
+
 /** At most this many bytes wait. */
 const MAX_HELD = 4096;
 
@@ -84,7 +87,7 @@ export class ChunkDecoder {
     }
     if (this.#heldLength > 0) {
       // What waits goes first, with the start of the chunk, which may end its last character.
-      at = wholeEnd(chunk, 0, Math.min(chunk.length, SMALL_CHUNK));
+      at = wholeEnd(chunk, 0, Math.min(chunk.length, MAX_HELD));
       this.#hold(chunk, 0, at);
       this.#flush(this.#heldLength);
     }
@@ -113,8 +116,13 @@ export class ChunkDecoder {
       grown.set(this.#held.subarray(0, this.#heldLength));
       this.#held = grown;
     }
-    // For so few bytes a loop is faster than `set` with a `subarray`.
-    for (let i = start; i < end; i++) this.#held[this.#heldLength++] = chunk[i];
+    if (length - this.#heldLength <= FEW) {
+      // For so few bytes a loop is faster than `set` with a `subarray`.
+      for (let i = start; i < end; i++) this.#held[this.#heldLength++] = chunk[i];
+    } else {
+      this.#held.set(chunk.subarray(start, end), this.#heldLength);
+      this.#heldLength = length;
+    }
   }
 
   /** Decodes the first `end` of the bytes that wait and keeps the others. */
@@ -126,7 +134,10 @@ export class ChunkDecoder {
   }
 
   #decode(bytes: Uint8Array): void {
-    const text = this.#decoder.decode(bytes);
+    // One byte alone is a line end most often: not worth a call of the decoder.
+    const text = bytes.length === 1 && bytes[0] < 0x80
+      ? String.fromCharCode(bytes[0])
+      : this.#decoder.decode(bytes);
     // No sequence of bytes gives more code units than bytes: equal lengths mean one for one.
     this.#emit(text, text.length === bytes.length ? bytes : undefined);
   }

@@ -250,6 +250,10 @@ export class EventAssembler extends LineReader {
     this.#setType(text.slice(from, end));
   }
 
+  protected readLine(line: string): void {
+    this.#textLine(line, 0, line.length - 1, line.length);
+  }
+
   protected override needs(head: string): boolean {
     if (head.charCodeAt(0) === COLON) return this.#comments;
     return this.#options.strict === true ||

@@ -41,6 +41,9 @@ export abstract class LineReader implements TextSink {
    */
   protected abstract readLines(text: string, heads: Uint8Array | undefined, pos: number): number;
 
+  /** Takes the line that was unfinished, with the code unit that ends it. */
+  protected abstract readLine(line: string): void;
+
   /** Whether an unfinished line that starts like this has to be held. */
   protected needs?(head: string): boolean;
 
@@ -63,15 +66,14 @@ export abstract class LineReader implements TextSink {
       this.#afterCr = false;
       if (text.charCodeAt(0) === LF) pos = 1;
     }
-    if (this.incomplete) {
+    if (this.#skipping || this.#unfinished.length > 0) {
       const end = lineEnd(text, pos);
       if (end === -1) {
         if (!this.#skipping) this.#hold(text.slice(pos));
         return;
       }
       if (this.#skipping) this.#skipping = false;
-      // Its line end goes along, so that it is a finished line like others.
-      else this.readLines(this.#unfinished.take(text.slice(pos, end + 1)), undefined, 0);
+      else this.readLine(this.#unfinished.take(text.slice(pos, end + 1)));
       pos = text.charCodeAt(end) === CR && text.charCodeAt(end + 1) === LF ? end + 2 : end + 1;
     }
     pos = this.readLines(text, heads, pos);

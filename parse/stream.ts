@@ -170,10 +170,16 @@ class LineCollector extends LineReader {
   protected readLines(text: string, _heads: Uint8Array | undefined, pos: number): number {
     const lines = text.slice(pos).split(/\r\n|\n|\r/);
     const unfinished = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line.length > this.room) this.overflow();
-      this.lines.push(line);
-    }
+    for (const line of lines) this.#push(line);
     return text.length - unfinished.length;
+  }
+
+  protected readLine(line: string): void {
+    this.#push(line.slice(0, -1));
+  }
+
+  #push(line: string): void {
+    if (line.length > this.room) this.overflow();
+    this.lines.push(line);
   }
 }
