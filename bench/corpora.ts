@@ -18,10 +18,12 @@ export interface Corpus {
   /** The line ends, the lines of each block, and whether all is ASCII: what the limit relies on. */
   shape: {
     lineEnd: "\n" | "\r\n" | "\r";
-    lines: ("comment" | "event" | "id" | "data")[];
+    lines: (typeof KINDS[number] | "comment")[];
     ascii: boolean;
   };
 }
+
+const KINDS = ["event", "id", "data"] as const;
 
 /** Makes one block: its other lines and its data. */
 type Block = (random: () => number, index: number) => {
@@ -95,49 +97,49 @@ const make: [name: string, lineEnd: "\n" | "\r\n" | "\r", count: number, block: 
   })],
 ];
 
-/** All streams, made afresh from one seed. */
-export function makeCorpora(): Corpus[] {
-  return make.map(([name, lineEnd, count, block]) => {
-    const random = mulberry32(42);
-    const events: ServerSentEvent[] = [];
-    const ends: number[] = [];
-    const chunks: string[] = [];
-    let lines: Corpus["shape"]["lines"] = [];
-    let id = "";
-    let end = 0;
-    for (let i = 0; i < count; i++) {
-      const fields = block(random, i);
-      const { comments = [], event = "message", data } = fields;
-      id = fields.id ?? id;
-      events.push({ event, data, id });
-      const text = [
-        ...comments.map((comment) => `:${comment}`),
-        ...(fields.event === undefined ? [] : [`event: ${event}`]),
-        ...(fields.id === undefined ? [] : [`id: ${id}`]),
-        ...data.split("\n").map((line) => `data: ${line}`),
-      ];
-      lines = text.map((line) =>
-        line.startsWith(":")
-          ? "comment"
-          : line.startsWith("e")
-          ? "event"
-          : line.startsWith("i")
-          ? "id"
-          : "data"
-      );
-      chunks.push(text.join(lineEnd) + lineEnd + lineEnd);
-      end += new TextEncoder().encode(chunks[i]).length;
-      ends.push(end);
-    }
-    const bytes = new TextEncoder().encode(chunks.join(""));
-    return {
-      name,
-      bytes,
-      events,
-      ends,
-      shape: { lineEnd, lines, ascii: end === chunks.join("").length },
-    };
-  });
+/** The names of all streams, in order. */
+export const CORPORA: readonly string[] = make.map(([name]) => name);
+
+/**
+ * Makes a stream, afresh from one seed. Make one at a time: what is alive, the garbage collector
+ * goes over again and again, and that would be timed and not the parsers.
+ *
+ * @param name Which.
+ * @param scale How long it is. Chunks of a few bytes want a short one, for the same reason.
+ */
+export function makeCorpus(name: string, scale = 1): Corpus {
+  const spec = make.find((spec) => spec[0] === name);
+  if (spec === undefined) throw new Error(`Cannot make a stream: there is none called "${name}"`);
+  const [, lineEnd, whole, block] = spec;
+  const random = mulberry32(42);
+  const encoder = new TextEncoder();
+  const events: ServerSentEvent[] = [];
+  const ends: number[] = [];
+  const blocks: string[] = [];
+  let lines: string[] = [];
+  let id = "";
+  let end = 0;
+  for (let i = 0; i < Math.ceil(whole * scale); i++) {
+    const { comments = [], event, id: ownId, data } = block(random, i);
+    id = ownId ?? id;
+    events.push({ event: event ?? "message", data, id });
+    lines = [
+      ...comments.map((comment) => `:${comment}`),
+      ...(event === undefined ? [] : [`event: ${event}`]),
+      ...(ownId === undefined ? [] : [`id: ${id}`]),
+      ...data.split("\n").map((line) => `data: ${line}`),
+    ];
+    blocks.push(lines.join(lineEnd) + lineEnd + lineEnd);
+    end += encoder.encode(blocks[i]).length;
+    ends.push(end);
+  }
+  const text = blocks.join("");
+  const shape = {
+    lineEnd,
+    lines: lines.map((line) => KINDS.find((kind) => line.startsWith(kind)) ?? "comment"),
+    ascii: text.length === end,
+  };
+  return { name, bytes: encoder.encode(text), events, ends, shape };
 }
 
 /** How a stream is cut: a number of bytes a chunk, or one event a chunk. */

@@ -11,7 +11,7 @@
 
 import process from "node:process";
 import type { ServerSentEventInit } from "../encode.ts";
-import { type ChunkSize, type Corpus, cut, makeCorpora } from "./corpora.ts";
+import { type ChunkSize, CORPORA, type Corpus, cut, makeCorpus } from "./corpora.ts";
 import { geometricMean, measure } from "./measure.ts";
 import {
   encoders,
@@ -43,8 +43,14 @@ const sink: Sink = (event) => {
   units += event.data.length;
 };
 
-/** Fails unless the events are those of the stream: nothing is timed that is not right. */
-function assertEvents(who: string, corpus: Corpus, seen: Seen[]): void {
+/** Fails unless `run` gives the events of the stream: nothing is timed that is not right. */
+async function assertEvents(
+  who: string,
+  corpus: Corpus,
+  run: (sink: Sink) => void | Promise<void>,
+): Promise<void> {
+  const seen: Seen[] = [];
+  await run((event) => seen.push(event));
   const right = seen.length === corpus.events.length &&
     seen.every(({ event, data }, i) =>
       data === corpus.events[i].data && (event ?? "message") === corpus.events[i].event
@@ -53,18 +59,17 @@ function assertEvents(who: string, corpus: Corpus, seen: Seen[]): void {
 }
 
 /** `feed` against the peer, and against the limit where chunks are large. */
-async function compareParsers(corpora: Corpus[]): Promise<Cell[]> {
+async function compareParsers(): Promise<Cell[]> {
   const cells: Cell[] = [];
-  for (const corpus of corpora) {
+  for (const name of CORPORA) {
     for (const size of SIZES) {
+      const corpus = makeCorpus(name, size === 1 || size === 64 ? 1 / 16 : 1);
       const chunks = cut(corpus, size);
       const against: (keyof typeof parsers)[] = ["eventsource-parser"];
       if (size === 16 * KB || size === 64 * KB) against.push("limit");
       const contestants: Record<string, () => void> = {};
       for (const name of ["ours", ...against] as (keyof typeof parsers)[]) {
-        const seen: Seen[] = [];
-        parsers[name](chunks, (event) => seen.push(event), corpus);
-        assertEvents(name, corpus, seen);
+        await assertEvents(name, corpus, (sink) => parsers[name](chunks, sink, corpus));
         contestants[name] = () => parsers[name](chunks, sink, corpus);
       }
       const times = await measure(contestants);
@@ -82,9 +87,10 @@ async function compareParsers(corpora: Corpus[]): Promise<Cell[]> {
 }
 
 /** Readers and streams against the peer's pipe; `readEvents` also against the peer's read loop. */
-async function compareReaders(corpora: Corpus[]): Promise<Cell[]> {
+async function compareReaders(): Promise<Cell[]> {
   const cells: Cell[] = [];
-  for (const corpus of corpora) {
+  for (const name of CORPORA) {
+    const corpus = makeCorpus(name);
     // eventsource-client waits for what follows the last CR, and would wait for ever.
     const names = (Object.keys(readers) as (keyof typeof readers)[])
       .filter((name) => name !== "eventsource-client" || corpus.shape.lineEnd !== "\r");
@@ -93,9 +99,7 @@ async function compareReaders(corpora: Corpus[]): Promise<Cell[]> {
       const total = corpus.events.length;
       const contestants: Record<string, () => Promise<void>> = {};
       for (const name of names) {
-        const seen: Seen[] = [];
-        await readers[name](streamOf(chunks), (event) => seen.push(event), total);
-        assertEvents(name, corpus, seen);
+        await assertEvents(name, corpus, (sink) => readers[name](streamOf(chunks), sink, total));
         contestants[name] = () => readers[name](streamOf(chunks), sink, total);
       }
       const times = await measure(contestants, 9);
@@ -116,18 +120,17 @@ async function compareReaders(corpora: Corpus[]): Promise<Cell[]> {
 }
 
 /** Encoders over the events of each stream, which read back the same. */
-async function compareEncoders(corpora: Corpus[]): Promise<Cell[]> {
+async function compareEncoders(): Promise<Cell[]> {
   const cells: Cell[] = [];
-  for (const corpus of corpora) {
+  for (const name of CORPORA) {
+    const corpus = makeCorpus(name);
     const events = corpus.events.map(({ event, data, id }): ServerSentEventInit => ({
       data,
       ...(event === "message" ? {} : { event }),
       ...(id === "" ? {} : { id }),
     }));
-    for (const [name, encode] of Object.entries(encoders)) {
-      const seen: Seen[] = [];
-      parsers.ours(events.map(encode), (event) => seen.push(event), corpus);
-      assertEvents(name, corpus, seen);
+    for (const [who, encode] of Object.entries(encoders)) {
+      await assertEvents(who, corpus, (sink) => parsers.ours(events.map(encode), sink, corpus));
     }
     const times = await measure({
       ours: () => {
@@ -252,14 +255,13 @@ function printFigures(cells: Cell[], name: "Deno" | "Node" | "Bun"): void {
 
 const { name, version } = runtime();
 const only = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
-const corpora = makeCorpora();
 const parts = { feed: compareParsers, read: compareReaders, encode: compareEncoders };
 console.log(`${name} ${version}`);
 const cells: Cell[] = [];
 for (const [part, compare] of Object.entries(parts)) {
   if (only.length > 0 && !only.includes(part)) continue;
   console.error(`timing ${part} in ${name}, this takes a minute or two`);
-  cells.push(...await compare(corpora));
+  cells.push(...await compare());
 }
 printCells(cells);
 printFigures(cells, name);

@@ -216,7 +216,9 @@ export class EventAssembler extends LineReader {
       const from = text.charCodeAt(start + 5) === SPACE ? start + 6 : start + 5;
       const after = next === text.length ? 0 : text.charCodeAt(next);
       if (after !== LF && after !== CR) {
-        this.#append(`${text.slice(from, end)}\n`);
+        this.#append(
+          text.charCodeAt(end) === LF ? text.slice(from, end + 1) : `${text.slice(from, end)}\n`,
+        );
         return next;
       }
       this.#dispatch(this.#data.take(text.slice(from, end)));
