@@ -41,10 +41,12 @@ function lineTimes(): number {
 
 /** What one line of 16 MB adds to the peak memory of a process of its own, as a multiple of it. */
 function linePeak(): number {
+  // Not `resourceUsage().maxRSS`, which on Linux starts at what the parent had.
+  const peak = () => Number(/VmHWM:\s*(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))?.[1]);
   parseLine(1);
-  const before = process.resourceUsage().maxRSS;
+  const before = peak();
   parseLine(16);
-  return (process.resourceUsage().maxRSS - before) / 1024 / 16;
+  return (peak() - before) / 1024 / 16;
 }
 
 /** Bytes that each kept event holds, one short event of each 64 KB chunk, after a full collection. */

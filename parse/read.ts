@@ -129,19 +129,20 @@ class SourceReader implements EventReader {
   readonly #parser: ServerSentEventParser;
   readonly #source: ChunkSource;
   readonly #signal: AbortSignal | undefined;
+  // The events of one chunk, of which `#index` were handed out. The last of those is not taken yet,
+  // the ones before are; `#taken` is the last event ID before all of them.
   #events: ServerSentEvent[] = [];
   #index = 0;
+  #taken: string;
   // Never anybody while there are events.
   readonly #waiters: Waiter[] = [];
   #reading = false;
   #ended = false;
   #failure: { error: unknown } | undefined = undefined;
-  #taken: string;
-  #handedOut: string;
 
   constructor(source: Response | ChunkInput, options: ReadOptions) {
     this.#parser = new ServerSentEventParser(options);
-    this.#taken = this.#handedOut = this.#parser.lastEventId;
+    this.#taken = this.#parser.lastEventId;
     this.#source = typeof source === "object" && source !== null && isResponse(source)
       ? openResponse(source, options.checkResponse !== false)
       : openSource(source);
@@ -151,7 +152,7 @@ class SourceReader implements EventReader {
   }
 
   get lastEventId(): string {
-    return this.#taken;
+    return this.#index < 2 ? this.#taken : this.#events[this.#index - 2].id;
   }
 
   get incomplete(): boolean {
@@ -193,30 +194,41 @@ class SourceReader implements EventReader {
 
   #takeEvent(): IteratorResult<ServerSentEvent, undefined> {
     if (this.#index === this.#events.length) return { done: true, value: undefined };
-    const event = this.#events[this.#index++];
-    this.#taken = this.#handedOut;
-    this.#handedOut = event.id;
-    return { done: false, value: event };
+    return { done: false, value: this.#events[this.#index++] };
   }
 
   #takeBatch(): IteratorResult<ServerSentEvent[], undefined> {
     if (this.#index === this.#events.length) return { done: true, value: undefined };
     const batch = this.#index === 0 ? this.#events : this.#events.slice(this.#index);
-    this.#events = [];
-    this.#index = 0;
-    this.#taken = this.#handedOut;
-    this.#handedOut = batch[batch.length - 1].id;
+    this.#takeHandedOut();
+    // All of it is handed out and none is taken: as one event with the last id.
+    this.#events = batch.slice(-1);
+    this.#index = 1;
     return { done: false, value: batch };
   }
 
   /** Waits for events; `take` is called when there are some, or the end has come. */
   #wait<T>(take: () => T): Promise<T> {
     if (this.#index < this.#events.length) return Promise.resolve(take());
-    this.#taken = this.#handedOut;
+    this.#takeHandedOut();
     return new Promise((resolve, reject) => {
       this.#waiters.push({ settle: () => resolve(take()), reject });
       this.#serve();
     });
+  }
+
+  /** The consumer asks for more: what it has is taken. */
+  #takeHandedOut(): void {
+    if (this.#index > 0) this.#taken = this.#events[this.#index - 1].id;
+    this.#events = [];
+    this.#index = 0;
+  }
+
+  /** The events that were not handed out are dropped; the last that was is still not taken. */
+  #drop(): void {
+    this.#taken = this.lastEventId;
+    this.#events = this.#events.slice(Math.max(0, this.#index - 1), this.#index);
+    this.#index = this.#events.length;
   }
 
   /** Gives those who wait what is there, and reads on for the others. */
@@ -231,7 +243,7 @@ class SourceReader implements EventReader {
       } else if (this.#ended) {
         this.#waiters.shift()?.settle();
       } else {
-        this.#takeAll();
+        this.#taken = this.#parser.lastEventId;
         if (!this.#reading) {
           this.#reading = true;
           this.#source.read().then(this.#onChunk, this.#onError);
@@ -241,16 +253,12 @@ class SourceReader implements EventReader {
     }
   }
 
-  /** All events were taken, and with them an id that came after the last. */
-  #takeAll(): void {
-    this.#taken = this.#handedOut = this.#parser.lastEventId;
-  }
-
   readonly #onChunk = (result: ChunkResult): void => {
     this.#reading = false;
     if (this.#ended) return;
     if (result.done) {
-      this.#takeAll();
+      // With it an id that came after the last event.
+      this.#taken = this.#parser.lastEventId;
       this.#end();
     } else {
       const events: ServerSentEvent[] = [];
@@ -274,16 +282,14 @@ class SourceReader implements EventReader {
   };
 
   readonly #onAbort = (): void => {
-    this.#events = [];
-    this.#index = 0;
+    this.#drop();
     this.#fail(this.#signal?.reason);
     this.#source.cancel(this.#signal?.reason).catch(ignore);
     this.#serve();
   };
 
   async #cancel(reason?: unknown): Promise<void> {
-    this.#events = [];
-    this.#index = 0;
+    this.#drop();
     this.#failure = undefined;
     if (this.#ended) return;
     this.#end();
