@@ -48,7 +48,7 @@ export type EncodedBytes = ReturnType<TextEncoder["encode"]>;
 /**
  * Encodes an event, with the blank line that dispatches it.
  *
- * The bytes of small events lie side by side in one `ArrayBuffer`, which makes this several times
+ * The bytes of small events lie side by side in one `ArrayBuffer`, which makes this
  * faster. Send them as they are; copy them (`bytes.slice()`) before you transfer their `buffer` or
  * enqueue them in a stream of `type: "bytes"`, which transfers it.
  *
@@ -216,8 +216,8 @@ function show(value: unknown): string {
 const encoder = /* @__PURE__ */ new TextEncoder();
 
 /**
- * Small events are written one behind the other into a buffer of this many bytes: to allocate one
- * for each costs three times as much as all the rest (`deno task bench:compare`). No byte of it is
+ * Small events are written one behind the other into a buffer of this many bytes: on Deno to allocate
+ * one for each costs more than all the rest (`deno task bench:compare encode`). No byte of it is
  * given out twice, and an event that is kept keeps at most this much alive.
  */
 const POOL_LENGTH = 16_384;

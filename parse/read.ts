@@ -123,7 +123,7 @@ interface Waiter {
 
 /**
  * A queue of one chunk's events before a source. Events that are there are given without waiting:
- * an async generator costs two to three times as much (`deno task bench`).
+ * an async generator would wait for each.
  */
 class SourceReader implements EventReader {
   readonly #parser: ServerSentEventParser;

@@ -7,8 +7,8 @@
 
 /**
  * From this many UTF-16 code units on the pieces are flattened. A rope costs up to 64 bytes a piece
- * and keeps alive the chunks its pieces were sliced from, so a peer could blow up one-unit pieces
- * 60-fold; larger segments gain nothing.
+ * and keeps alive the chunks its pieces were sliced from, so a peer that sends one unit a piece
+ * could make us hold many times what it sent (`tests/memory_test.ts`).
  */
 const SEGMENT_LENGTH = 65_536;
 

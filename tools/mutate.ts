@@ -44,11 +44,13 @@ export interface MutateOptions {
   patience?: number;
   /** Called after each mutant. */
   onResult?: (done: number, survived: number) => void;
+  /** Called with each mutant that no test noticed, at once: a long run may be cut short. */
+  onSurvivor?: (mutant: Mutant) => void;
 }
 
 /** Tries every mutant against the tests and returns those that no test noticed. */
 export async function mutate(options: MutateOptions): Promise<Mutant[]> {
-  const { root, mutants, tests, workers = 2, patience = 10_000, onResult } = options;
+  const { root, mutants, tests, workers = 2, patience = 10_000, onResult, onSurvivor } = options;
   const queue = [...mutants];
   const survivors = new Set<Mutant>();
   let done = 0;
@@ -67,7 +69,10 @@ export async function mutate(options: MutateOptions): Promise<Mutant[]> {
         await Deno.writeTextFile(path, apply(source, mutant));
         const { passed } = await runTests(folder, tests, limit);
         await Deno.writeTextFile(path, source);
-        if (passed) survivors.add(mutant);
+        if (passed) {
+          survivors.add(mutant);
+          onSurvivor?.(mutant);
+        }
         onResult?.(++done, survivors.size);
       }
     } finally {
@@ -198,8 +203,13 @@ async function run(args: string[], root: string): Promise<number> {
   const tests = values.tests === undefined
     ? await defaultTests(root)
     : await existing(root, values.tests.split(","));
-  const survivors = await mutate({ root, mutants, tests, onResult: progress(mutants.length) });
-  for (const survivor of survivors) console.log(describe(survivor));
+  const survivors = await mutate({
+    root,
+    mutants,
+    tests,
+    onResult: progress(mutants.length),
+    onSurvivor: (mutant) => console.log(describe(mutant)),
+  });
   const killed = mutants.length - survivors.length;
   console.log(`${count(mutants.length, "mutant")}, ${killed} killed, ${survivors.length} survived`);
   return 0;
