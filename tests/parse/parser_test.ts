@@ -617,3 +617,37 @@ Deno.test("ServerSentEventParser takes invalid bytes alone in any amount", () =>
     }
   }
 });
+
+Deno.test("ServerSentEventParser knows a field by all of its letters, in bytes and in text", () => {
+  for (const name of ["data:", "event:", "id:", "retry:"]) {
+    for (let i = 0; i < name.length; i++) {
+      for (const letter of ["x", name[i].toUpperCase(), name[(i + 1) % name.length]]) {
+        const other = `${name.slice(0, i)}${letter}${name.slice(i + 1)}`;
+        if (other === name) continue;
+        const stream = `data: a\n\n${other} 5\ndata: b\n\n`;
+        const [bytes, text] = [new ServerSentEventParser(), new ServerSentEventParser()];
+        const events = [message("a"), message("b")];
+        assertSame(bytes.feed(utf8(stream)), events, other);
+        assertSame(text.feed(stream), events, other);
+        assertEquals([bytes.lastEventId, bytes.retry], ["", undefined], other);
+      }
+    }
+  }
+});
+
+Deno.test("ServerSentEventParser.reset ends the skipping of an ignored line", () => {
+  const parser = new ServerSentEventParser();
+  parser.feed(": a comment that is not over");
+  parser.reset();
+  assertEquals(parser.incomplete, false);
+  assertEquals(parser.feed("data: b\n\n"), [message("b")]);
+});
+
+Deno.test("maxEventSize is passed as soon as the line is known to be needed", () => {
+  for (const [start, size] of [["retry:", 5], ["data: ", 5], ["event:", 5]] as const) {
+    assertThrows(
+      () => new ServerSentEventParser({ maxEventSize: size }).feed(start),
+      EventTooLargeError,
+    );
+  }
+});

@@ -128,6 +128,8 @@ const LINES: [string, string | Uint8Array, string[]][] = [
     "é€😀\ufffd",
   ]],
   ["a last line that does not end", "a\nb", ["a"]],
+  ["an LF first", "\na\n", ["", "a"]],
+  ["lines of one letter after blank ones", "\rx\n\r\ny\n\nz\r", ["", "x", "", "y", "", "z"]],
   ["nothing", "", []],
 ];
 
