@@ -651,3 +651,11 @@ Deno.test("maxEventSize is passed as soon as the line is known to be needed", ()
     );
   }
 });
+
+Deno.test("ServerSentEventParser takes a lone bad byte between texts for U+FFFD", () => {
+  for (const byte of [0x80, 0xbf, 0xc3, 0xff]) {
+    const parser = new ServerSentEventParser();
+    const events = ["data: a", Uint8Array.of(byte), "b\n\n"].flatMap((chunk) => parser.feed(chunk));
+    assertSame(events, [message("a\ufffdb")], `${byte}`);
+  }
+});
