@@ -160,7 +160,9 @@ class SourceReader implements EventReader {
   }
 
   next(): Promise<IteratorResult<ServerSentEvent, undefined>> {
-    if (this.#index < this.#events.length) return Promise.resolve(this.#takeEvent());
+    if (this.#index < this.#events.length) {
+      return Promise.resolve({ done: false, value: this.#events[this.#index++] });
+    }
     return this.#wait(() => this.#takeEvent());
   }
 
