@@ -19,18 +19,19 @@ async function run(command: string, args: string[]): Promise<boolean> {
   }
 }
 
-let failed = false;
+/** The npm packages that carry the other runtimes, and their commands. */
+const OTHERS = [
+  { name: "Node 24", package: "node@24", command: "node" },
+  { name: "Bun", package: "bun@1.4.5", command: "bun" },
+];
+
+let failed = !await run(Deno.execPath(), ["run", "-A", script, ...parts]);
 try {
-  failed = !await run(Deno.execPath(), ["run", "-A", script, ...parts]);
-  await run(Deno.execPath(), ["bundle", "--quiet", "--platform", "deno", "-o", bundle, script]);
-  for (
-    const [name, runtime] of [["Node 24", ["node@24", "node"]], ["Bun", [
-      "bun@1.4.5",
-      "bun",
-    ]]] as const
-  ) {
+  const bundling = ["bundle", "--quiet", "--platform", "deno", "-o", bundle, script];
+  if (!await run(Deno.execPath(), bundling)) throw new Error(`Cannot bundle ${script}`);
+  for (const { name, package: from, command } of OTHERS) {
     console.log("");
-    const args = ["--yes", `--package=${runtime[0]}`, "--", runtime[1], bundle, ...parts];
+    const args = ["--yes", `--package=${from}`, "--", command, bundle, ...parts];
     if (!await run("npx", args)) {
       console.log(`${name}: could not be run, is npx on PATH and the npm registry reachable?`);
       failed = true;

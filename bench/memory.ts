@@ -77,10 +77,14 @@ if (process.argv.includes("--kept")) {
   console.log(linePeak());
 } else {
   const run = async (...args: string[]): Promise<number> => {
-    const { stdout } = await new Deno.Command(Deno.execPath(), {
+    const { success, stdout } = await new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--v8-flags=--expose-gc", new URL(import.meta.url).pathname, ...args],
+      stderr: "inherit",
     }).output();
-    return Number(new TextDecoder().decode(stdout));
+    const figure = success ? parseFloat(new TextDecoder().decode(stdout)) : NaN;
+    // Nothing measured is not 0 measured.
+    if (!(figure > 0)) throw new Error(`Cannot measure ${args}: the process printed no figure`);
+    return figure;
   };
   const verdict = (figure: number, bound: number) => figure <= bound ? "reached" : "MISSED ";
   const times = lineTimes();

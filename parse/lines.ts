@@ -83,7 +83,7 @@ export abstract class LineReader implements TextSink {
   }
 
   /** Drops the unfinished line: the next text is the start of a stream. */
-  resetLines(): void {
+  protected resetLines(): void {
     this.#unfinished = new TextBuffer(LARGE_PIECE);
     this.#skipping = false;
     this.#afterCr = false;

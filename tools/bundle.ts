@@ -1,7 +1,7 @@
 /**
  * The parser is a pure function of bytes: a bundle of parse.ts alone holds no network, no timer and
  * no client. A minified bundle is searched, so comments do not count and what tree shaking removes
- * does not either. Sizes are printed for the README.
+ * does not either. Sizes are printed beside it.
  *
  * @module
  */
