@@ -33,7 +33,7 @@ try {
     console.log("");
     const args = ["--yes", `--package=${from}`, "--", command, bundle, ...parts];
     if (!await run("npx", args)) {
-      console.log(`${name}: could not be run, is npx on PATH and the npm registry reachable?`);
+      console.log(`${name}: failed, see above; it needs npx on PATH and the npm registry`);
       failed = true;
     }
   }
