@@ -301,16 +301,18 @@ export class EventAssembler extends LineReader {
   }
 
   #setType(value: string): void {
+    this.room += (this.#type?.length ?? 0) - value.length;
     // T12: empty means the default again.
     this.#type = value === "" ? undefined : value;
-    this.#hold();
+    this.#open = true;
   }
 
   #setId(value: string, line: string): void {
     // T13
     if (value.includes("\0")) return this.#ignore(line, '"id" with NUL');
+    this.room += (this.#id?.length ?? 0) - value.length;
     this.#id = value;
-    this.#hold();
+    this.#open = true;
   }
 
   #setRetry(value: string, line: string): void {
@@ -319,15 +321,8 @@ export class EventAssembler extends LineReader {
     }
     // T17: nothing bounds the digits, but past this they would not be a number of ms any more.
     this.#retry = this.retry = Math.min(Number(value), Number.MAX_SAFE_INTEGER);
-    this.#hold();
-    this.#options.onRetry?.(this.retry);
-  }
-
-  /** Something of the block is held now: what is left of the bound is for the next line. */
-  #hold(): void {
     this.#open = true;
-    this.room = this.maxEventSize - this.#data.length - (this.#type?.length ?? 0) -
-      (this.#id?.length ?? 0);
+    this.#options.onRetry?.(this.retry);
   }
 
   #ignore(line: string, reason: string): void {

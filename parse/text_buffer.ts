@@ -45,6 +45,7 @@ export class TextBuffer {
 
   /** Empties the buffer: all that was held, followed by `last`. */
   take(last = ""): string {
+    if (this.length === 0) return last;
     let text = this.#tail + last;
     if (this.#segments.length > 0) {
       this.#segments.push(text);
