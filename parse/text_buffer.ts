@@ -48,7 +48,8 @@ export class TextBuffer {
     if (this.length === 0) return last;
     let text = this.#tail + last;
     if (this.#segments.length > 0) {
-      this.#segments.push(text);
+      // One alone is not copied by the join, with an empty one it would be.
+      if (text !== "") this.#segments.push(text);
       text = this.#segments.join("");
       this.#segments = [];
     }
