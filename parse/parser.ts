@@ -74,8 +74,9 @@ export class ServerSentEventParser {
   feed(chunk: Uint8Array | string, events?: ServerSentEvent[]): ServerSentEvent[] {
     if (this.#failure !== undefined) throw this.#failure.error;
     const assembler = this.#assembler;
-    assembler.count = events === undefined ? 0 : events.length;
-    assembler.events = events ??= this.#expected === 0 ? [] : new Array(this.#expected);
+    assembler.events = events ??= [];
+    const first = assembler.count = events.length;
+    if (this.#expected > 0) events.length = first + this.#expected;
     try {
       this.#decoder.write(chunk);
     } catch (error) {
@@ -84,7 +85,8 @@ export class ServerSentEventParser {
     } finally {
       if (events.length > assembler.count) events.length = assembler.count;
     }
-    this.#expected = assembler.count < MANY ? 0 : Math.min(assembler.count + 16, MAX_EXPECTED);
+    const count = assembler.count - first;
+    this.#expected = count < MANY ? 0 : Math.min(count + 16, MAX_EXPECTED);
     return events;
   }
 

@@ -114,13 +114,6 @@ export function readEvents(source: Response | ChunkInput, options: ReadOptions =
   return new SourceReader(source, options);
 }
 
-/** Somebody who asked for events before they were there. */
-interface Waiter {
-  /** Called when there are events, or none will come. */
-  settle(): void;
-  reject(error: unknown): void;
-}
-
 /**
  * A queue of one chunk's events before a source. Events that are there are given without waiting:
  * an async generator would wait for each.
@@ -134,9 +127,9 @@ class SourceReader implements EventReader {
   #events: ServerSentEvent[] = [];
   #index = 0;
   #taken: string;
-  // Never anybody while there are events.
-  readonly #waiters: Waiter[] = [];
-  #reading = false;
+  // Calls that are not answered yet, and the last of them.
+  #waiting = 0;
+  #answer: Promise<unknown> = Promise.resolve();
   #ended = false;
   #failure: { error: unknown } | undefined = undefined;
 
@@ -160,15 +153,15 @@ class SourceReader implements EventReader {
   }
 
   next(): Promise<IteratorResult<ServerSentEvent, undefined>> {
-    if (this.#index < this.#events.length) {
+    if (this.#waiting === 0 && this.#index < this.#events.length) {
       return Promise.resolve({ done: false, value: this.#events[this.#index++] });
     }
-    return this.#wait(() => this.#takeEvent());
+    return this.#inTurn(this.#takeEvent);
   }
 
   batches(): AsyncIterableIterator<ServerSentEvent[]> {
     return {
-      next: () => this.#wait(() => this.#takeBatch()),
+      next: () => this.#inTurn(this.#takeBatch),
       return: () => this.#cancel().then(() => ({ done: true, value: undefined })),
       [Symbol.asyncIterator]() {
         return this;
@@ -194,12 +187,12 @@ class SourceReader implements EventReader {
     return this;
   }
 
-  #takeEvent(): IteratorResult<ServerSentEvent, undefined> {
+  readonly #takeEvent = (): IteratorResult<ServerSentEvent, undefined> => {
     if (this.#index === this.#events.length) return { done: true, value: undefined };
     return { done: false, value: this.#events[this.#index++] };
-  }
+  };
 
-  #takeBatch(): IteratorResult<ServerSentEvent[], undefined> {
+  readonly #takeBatch = (): IteratorResult<ServerSentEvent[], undefined> => {
     if (this.#index === this.#events.length) return { done: true, value: undefined };
     const batch = this.#index === 0 ? this.#events : this.#events.slice(this.#index);
     this.#takeHandedOut();
@@ -207,16 +200,34 @@ class SourceReader implements EventReader {
     this.#events = batch.slice(-1);
     this.#index = 1;
     return { done: false, value: batch };
+  };
+
+  /** Answers with what `take` gives, after all that was asked for before. */
+  #inTurn<T>(take: () => T): Promise<T> {
+    const pull = () => this.#pull(take);
+    const answer = this.#waiting++ === 0 ? this.#pull(take) : this.#answer.then(pull, pull);
+    this.#answer = answer;
+    return answer;
   }
 
-  /** Waits for events; `take` is called when there are some, or the end has come. */
-  #wait<T>(take: () => T): Promise<T> {
-    if (this.#index < this.#events.length) return Promise.resolve(take());
-    this.#takeHandedOut();
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ settle: () => resolve(take()), reject });
-      this.#serve();
-    });
+  /** Reads until there are events, or none will come. */
+  async #pull<T>(take: () => T): Promise<T> {
+    try {
+      while (this.#index === this.#events.length) {
+        this.#takeHandedOut();
+        if (this.#failure !== undefined) {
+          const { error } = this.#failure;
+          this.#failure = undefined;
+          throw error;
+        }
+        if (this.#ended) break;
+        this.#taken = this.#parser.lastEventId;
+        await this.#read();
+      }
+      return take();
+    } finally {
+      this.#waiting--;
+    }
   }
 
   /** The consumer asks for more: what it has is taken. */
@@ -233,61 +244,35 @@ class SourceReader implements EventReader {
     this.#index = this.#events.length;
   }
 
-  /** Gives those who wait what is there, and reads on for the others. */
-  #serve(): void {
-    while (this.#waiters.length > 0) {
-      if (this.#index < this.#events.length) {
-        this.#waiters.shift()?.settle();
-      } else if (this.#failure !== undefined) {
-        const { error } = this.#failure;
-        this.#failure = undefined;
-        this.#waiters.shift()?.reject(error);
-      } else if (this.#ended) {
-        this.#waiters.shift()?.settle();
-      } else {
-        this.#taken = this.#parser.lastEventId;
-        if (!this.#reading) {
-          this.#reading = true;
-          this.#source.read().then(this.#onChunk, this.#onError);
-        }
-        return;
-      }
+  async #read(): Promise<void> {
+    let result: ChunkResult;
+    try {
+      result = await this.#source.read();
+    } catch (error) {
+      if (!this.#ended) this.#fail(error);
+      return;
     }
-  }
-
-  readonly #onChunk = (result: ChunkResult): void => {
-    this.#reading = false;
     if (this.#ended) return;
     if (result.done) {
       // With it an id that came after the last event.
       this.#taken = this.#parser.lastEventId;
       this.#end();
-    } else {
-      const events: ServerSentEvent[] = [];
-      try {
-        this.#parser.feed(result.value, events);
-      } catch (error) {
-        this.#fail(error);
-        this.#source.cancel(error).catch(ignore);
-      }
-      this.#events = events;
-      this.#index = 0;
+      return;
     }
-    this.#serve();
-  };
-
-  readonly #onError = (error: unknown): void => {
-    this.#reading = false;
-    if (this.#ended) return;
-    this.#fail(error);
-    this.#serve();
-  };
+    const events: ServerSentEvent[] = [];
+    try {
+      this.#parser.feed(result.value, events);
+    } catch (error) {
+      this.#fail(error);
+      this.#source.cancel(error).catch(ignore);
+    }
+    this.#events = events;
+  }
 
   readonly #onAbort = (): void => {
     this.#drop();
     this.#fail(this.#signal?.reason);
     this.#source.cancel(this.#signal?.reason).catch(ignore);
-    this.#serve();
   };
 
   async #cancel(reason?: unknown): Promise<void> {
@@ -295,7 +280,6 @@ class SourceReader implements EventReader {
     this.#failure = undefined;
     if (this.#ended) return;
     this.#end();
-    this.#serve();
     await this.#source.cancel(reason);
   }
 

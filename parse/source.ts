@@ -22,7 +22,7 @@ export type ChunkResult =
 export interface ChunkSource {
   /** The next chunk. Not called again before it has settled. */
   read(): Promise<ChunkResult>;
-  /** Stops the source, also while a read is pending, which need not settle then. */
+  /** Stops the source. A pending read settles at once, whatever the source does. */
   cancel(reason: unknown): Promise<void>;
 }
 
@@ -64,7 +64,8 @@ class StreamSource implements ChunkSource {
 
 class IteratorSource implements ChunkSource {
   readonly #iterator: AsyncIterator<Uint8Array | string> | Iterator<Uint8Array | string>;
-  #reading = false;
+  /** Ends the pending read; there is none when it is `undefined`. */
+  #stop: (() => void) | undefined = undefined;
 
   constructor(input: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>) {
     this.#iterator = Symbol.asyncIterator in input
@@ -72,19 +73,19 @@ class IteratorSource implements ChunkSource {
       : input[Symbol.iterator]();
   }
 
-  async read(): Promise<ChunkResult> {
-    this.#reading = true;
-    try {
-      return await this.#iterator.next();
-    } finally {
-      this.#reading = false;
-    }
+  read(): Promise<ChunkResult> {
+    return new Promise<ChunkResult>((resolve, reject) => {
+      this.#stop = () => resolve({ done: true });
+      Promise.resolve(this.#iterator.next()).then(resolve, reject);
+    }).finally(() => this.#stop = undefined);
   }
 
   async cancel(): Promise<void> {
+    const stop = this.#stop;
+    stop?.();
     const returned = this.#iterator.return?.();
     // A generator that is parked on an await answers when that is over, which may be never.
-    if (this.#reading) Promise.resolve(returned).catch(() => {});
+    if (stop !== undefined) Promise.resolve(returned).catch(() => {});
     else await returned;
   }
 }
