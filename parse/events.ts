@@ -155,6 +155,8 @@ export class EventAssembler extends LineReader {
     // pays one comparison a line for it.
     let lf = -1;
     let cr = -1;
+    // The data so far, where it is of this text: what the buffer need not hold.
+    let lines = "";
     while (pos < length) {
       // Bytes where they are there: reading a code unit of a string is slower.
       const head = heads === undefined ? text.charCodeAt(pos) : heads[pos];
@@ -179,33 +181,46 @@ export class EventAssembler extends LineReader {
       } else if (lf === length) {
         break;
       }
-      if (heads === undefined) {
-        pos = this.#textLine(text, pos, end, next);
-      } else if (isData(heads, pos)) {
-        if (end - pos > this.room) this.overflow();
+      if (heads !== undefined && isData(heads, pos)) {
+        if (end - pos > this.room - lines.length) this.overflow();
         const from = heads[pos + 5] === SPACE ? pos + 6 : pos + 5; // T7
         const after = next === length ? 0 : heads[next];
         if (after !== LF && after !== CR) {
           // One slice with its LF in place of a slice and an LF: fewer nodes in the rope.
-          this.#append(end === lf ? text.slice(from, next) : `${text.slice(from, end)}\n`);
+          lines += end === lf ? text.slice(from, next) : `${text.slice(from, end)}\n`;
           pos = next;
-        } else {
-          // A blank line follows, as it most often does: this is the last of the data.
-          const data = text.slice(from, end);
-          if (this.#open) this.#dispatch(this.#data.take(data));
-          // By index and not by `push`, which is slower on V8.
-          else this.events[this.count++] = { event: "message", data, id: this.lastEventId };
-          pos = after === LF ? next + 1 : next;
+          continue;
         }
-      } else if (isEvent(heads, pos)) {
-        this.#eventLine(text, pos, heads[pos + 6] === SPACE ? pos + 7 : pos + 6, end);
-        pos = next;
-      } else {
-        if (head !== COLON) this.#fieldLine(text.slice(pos, end));
-        else if (this.#comments) this.#commentLine(text.slice(pos, end));
-        pos = next;
+        // A blank line follows, as it most often does: this is the last of the data.
+        let data = text.slice(from, end);
+        if (lines !== "") {
+          data = lines + data;
+          lines = "";
+        }
+        if (this.#open) this.#dispatch(this.#data.take(data));
+        // By index and not by `push`, which is slower on V8.
+        else this.events[this.count++] = { event: "message", data, id: this.lastEventId };
+        pos = after === LF ? next + 1 : next;
+        continue;
       }
+      if (lines !== "") {
+        this.#append(lines);
+        lines = "";
+      }
+      if (heads === undefined) {
+        pos = this.#textLine(text, pos, end, next);
+        continue;
+      }
+      if (isEvent(heads, pos)) {
+        this.#eventLine(text, pos, heads[pos + 6] === SPACE ? pos + 7 : pos + 6, end);
+      } else if (head !== COLON) {
+        this.#fieldLine(text.slice(pos, end));
+      } else if (this.#comments) {
+        this.#commentLine(text.slice(pos, end));
+      }
+      pos = next;
     }
+    if (lines !== "") this.#append(lines);
     return pos;
   }
 
