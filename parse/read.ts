@@ -222,7 +222,12 @@ class SourceReader implements EventReader {
         }
         if (this.#ended) break;
         this.#taken = this.#parser.lastEventId;
-        await this.#read();
+        try {
+          const result = await this.#source.read();
+          if (!this.#ended) this.#onChunk(result);
+        } catch (error) {
+          if (!this.#ended) this.#fail(error);
+        }
       }
       return take();
     } finally {
@@ -244,29 +249,21 @@ class SourceReader implements EventReader {
     this.#index = this.#events.length;
   }
 
-  async #read(): Promise<void> {
-    let result: ChunkResult;
-    try {
-      result = await this.#source.read();
-    } catch (error) {
-      if (!this.#ended) this.#fail(error);
-      return;
-    }
-    if (this.#ended) return;
+  #onChunk(result: ChunkResult): void {
     if (result.done) {
       // With it an id that came after the last event.
       this.#taken = this.#parser.lastEventId;
       this.#end();
       return;
     }
-    const events: ServerSentEvent[] = [];
+    // Ours, for it holds what came before a fault.
+    this.#events = [];
     try {
-      this.#parser.feed(result.value, events);
+      this.#parser.feed(result.value, this.#events);
     } catch (error) {
       this.#fail(error);
       this.#source.cancel(error).catch(ignore);
     }
-    this.#events = events;
   }
 
   readonly #onAbort = (): void => {
