@@ -1,11 +1,14 @@
 /**
- * The limit: what it costs to decode each chunk to a string, find the line ends with `indexOf`, slice
+ * The limits of parsing and encoding: what is left when nothing is checked.
+ *
+ * Of parsing: what it costs to decode each chunk to a string, find the line ends with `indexOf`, slice
  * the values and build one object an event, when the shape of every block is known beforehand and
  * nothing is checked. No parser in JavaScript does with less.
  *
  * @module
  */
 
+import type { ServerSentEventInit } from "../encode.ts";
 import type { ServerSentEvent } from "../parse.ts";
 import type { Corpus } from "./corpora.ts";
 
@@ -64,4 +67,21 @@ export function makeLimit({ shape }: Corpus): Feed {
     held = pos === text.length ? [] : [text.slice(pos)];
     return events;
   };
+}
+
+/** The limit of encoding arrays of events: one text, one copy, and no event is looked at. */
+export function makeEncoderLimit(): TransformStream<ServerSentEventInit[], Uint8Array> {
+  const encoder = new TextEncoder();
+  const scratch = new Uint8Array(262_144);
+  return new TransformStream({
+    transform(events, controller) {
+      let text = "";
+      for (const { event, id, data } of events) {
+        if (event !== undefined) text += `event: ${event}\n`;
+        if (id !== undefined) text += `id: ${id}\n`;
+        text += `data: ${data!.includes("\n") ? data!.replace(/\n/g, "\ndata: ") : data}\n\n`;
+      }
+      controller.enqueue(scratch.slice(0, encoder.encodeInto(text, scratch).written));
+    },
+  });
 }

@@ -12,7 +12,7 @@ import { ServerSentEventStream } from "@std/http/server-sent-event-stream";
 import { encodeEvent, ServerSentEventEncoderStream, type ServerSentEventInit } from "../encode.ts";
 import { readEvents, ServerSentEventDecoderStream, ServerSentEventParser } from "../parse.ts";
 import type { Corpus } from "./corpora.ts";
-import { makeLimit } from "./limit.ts";
+import { makeEncoderLimit, makeLimit } from "./limit.ts";
 
 /** What is told of each event. A peer says `undefined` where the type is the default. */
 export interface Seen {
@@ -118,6 +118,7 @@ export const encoderStreams = {
   "ours": (writes: (ServerSentEventInit | ServerSentEventInit[])[]) =>
     drain(writes, new ServerSentEventEncoderStream()),
   "std": (writes: ServerSentEventInit[]) => drain(writes, new ServerSentEventStream()),
+  "limit": (writes: ServerSentEventInit[][]) => drain(writes, makeEncoderLimit()),
 };
 
 /** Writes all, reads all: the number of bytes. */
