@@ -39,6 +39,9 @@ const MAX_HELD = 4096;
  */
 const PIECE = 16_384;
 
+/** No piece is longer: V8 allocates a text of more than 128 KB by itself, which takes far longer. */
+const MAX_PIECE = 65_536;
+
 /** How far back from the end of a piece a line end is looked for, so that few lines are cut. */
 const CUT_WINDOW = 256;
 
@@ -93,7 +96,8 @@ export class ChunkDecoder {
     }
     while (at < chunk.length) {
       // A line that is longer than a piece is kept anyway: larger pieces make fewer to join.
-      const end = pieceEnd(chunk, at, Math.max(PIECE, this.#sink.held));
+      const length = Math.min(Math.max(PIECE, this.#sink.held), MAX_PIECE);
+      const end = pieceEnd(chunk, at, length);
       if (end === at) {
         this.#hold(chunk, at, chunk.length);
         return;
