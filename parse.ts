@@ -18,7 +18,8 @@
 
 export type { ParserOptions, ServerSentEvent } from "./parse/events.ts";
 export { ServerSentEventParser } from "./parse/parser.ts";
-export { type EventReader, readEvents, type ReadOptions } from "./parse/read.ts";
+export { readEvents, type ReadOptions } from "./parse/read.ts";
+export type { EventReader } from "./parse/reader.ts";
 export type { ChunkInput } from "./parse/source.ts";
 export {
   EventAssemblerStream,

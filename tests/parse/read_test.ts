@@ -2,7 +2,13 @@
 
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { EventTooLargeError, ParseError, ResponseError } from "../../errors.ts";
-import { type ChunkInput, type EventReader, readEvents, type ReadOptions } from "../../parse.ts";
+import {
+  type ChunkInput,
+  type EventReader,
+  readEvents,
+  type ReadOptions,
+  type ServerSentEvent,
+} from "../../parse.ts";
 import { countedStream, message, settle, type SourceLog, text, utf8 } from "../helpers.ts";
 
 const AB = [message("a"), message("b")];
@@ -944,4 +950,34 @@ Deno.test("EventReader reads bytes in chunks of any size as one stream", async (
   const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
   assertEquals(await Array.fromAsync(readEvents(single)), whole);
   assert(text(bytes).endsWith("cut"));
+});
+
+Deno.test("EventReader answers calls in their order, also one made while others wait", async () => {
+  const reader = readEvents("data: a\n\ndata: b\n\ndata: c\n\n");
+  const order: string[] = [];
+  const tell = ({ value }: IteratorResult<ServerSentEvent, undefined>) => order.push(value!.data);
+  let late: Promise<unknown> | undefined;
+  const first = reader.next().then((result) => {
+    tell(result);
+    late = reader.next().then(tell);
+  });
+  const second = reader.next().then(tell);
+  await first;
+  await second;
+  await late;
+  assertEquals(order, ["a", "b", "c"]);
+});
+
+Deno.test("EventReader.lastEventId stays before the event in hand when the loop is left", async () => {
+  const reader = readEvents("id: 1\ndata: a\n\nid: 2\ndata: b\n\nid: 3\ndata: c\n\n");
+  await reader.next();
+  await reader.next();
+  await reader.return();
+  assertEquals(reader.lastEventId, "1");
+});
+
+Deno.test("EventReader.lastEventId is not moved by what a consumer does to its batch", async () => {
+  const reader = readEvents("id: 1\ndata: a\n\nid: 2\ndata: b\n\n");
+  for await (const batch of reader.batches()) batch.length = 0;
+  assertEquals(reader.lastEventId, "2");
 });
