@@ -24,12 +24,28 @@
  * | `ERR_SSE_CONTENT_TYPE` | {@linkcode ResponseError}: the body is not `text/event-stream` |
  * | `ERR_SSE_EVENT_TOO_LARGE` | {@linkcode EventTooLargeError} |
  * | `ERR_SSE_PARSE` | {@linkcode ParseError} |
+ * | `ERR_SSE_INVALID_DATA` | {@linkcode InvalidDataError} |
+ * | `ERR_SSE_NETWORK` | {@linkcode SseError}: the request failed or the body broke off |
+ * | `ERR_SSE_TRUNCATED` | {@linkcode TruncatedError} |
+ * | `ERR_SSE_TIMEOUT` | {@linkcode TimeoutError} |
+ * | `ERR_SSE_RETRIES_EXHAUSTED` | {@linkcode RetriesExhaustedError} |
+ * | `ERR_SSE_REDIRECT` | {@linkcode RedirectError} |
+ * | `ERR_SSE_BODY_USED` | {@linkcode SseError}: the request body is a stream and cannot be sent again |
+ * | `ERR_SSE_CLOSED` | {@linkcode SseError}: the connection was closed before it opened |
  */
 export type SseErrorCode =
   | "ERR_SSE_STATUS"
   | "ERR_SSE_CONTENT_TYPE"
   | "ERR_SSE_EVENT_TOO_LARGE"
-  | "ERR_SSE_PARSE";
+  | "ERR_SSE_PARSE"
+  | "ERR_SSE_INVALID_DATA"
+  | "ERR_SSE_NETWORK"
+  | "ERR_SSE_TRUNCATED"
+  | "ERR_SSE_TIMEOUT"
+  | "ERR_SSE_RETRIES_EXHAUSTED"
+  | "ERR_SSE_REDIRECT"
+  | "ERR_SSE_BODY_USED"
+  | "ERR_SSE_CLOSED";
 
 /**
  * The base class of everything this library throws at run time.
@@ -179,5 +195,233 @@ export class ParseError extends SseError {
   constructor(message: string, line: string) {
     super("ERR_SSE_PARSE", message);
     this.line = line;
+  }
+}
+
+/** The event that an {@linkcode InvalidDataError} is about, as it came. */
+export interface InvalidEvent {
+  /** The type. */
+  readonly event: string;
+  /** The data as text, all of it. */
+  readonly data: string;
+  /** The last event ID, `""` when there is none. */
+  readonly id: string;
+}
+
+/** One reason why a schema refused a value: the issue of the Standard Schema. */
+export interface InvalidDataIssue {
+  /** What is wrong, in the words of the schema. */
+  readonly message: string;
+  /** The keys that lead to the value at fault, outermost first. None for the whole value. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/**
+ * The `data` of an event is no JSON, which `cause` tells more of, or a schema refused the value.
+ *
+ * The message is one line and bounded, whatever the peer sent; `event` and `issues` hold all of it.
+ *
+ * @example Find the event at fault
+ * ```ts
+ * import { readEvents } from "@webstreams/sse/parse";
+ * import { InvalidDataError } from "@webstreams/sse/errors";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const prices = readEvents("id: 7\ndata: {1}\n\n").json();
+ * const error = await assertRejects(() => prices.next(), InvalidDataError);
+ * assertEquals([error.event.id, error.event.data], ["7", "{1}"]);
+ * ```
+ */
+export class InvalidDataError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "InvalidDataError";
+  /** The event at fault, as it came. */
+  readonly event: InvalidEvent;
+  /** What the schema said, most often in the order of the value; empty when the data is no JSON. */
+  readonly issues: readonly InvalidDataIssue[];
+
+  /**
+   * Makes an error for an event.
+   *
+   * @param event The event at fault, as it came.
+   * @param issues What the schema said.
+   * @param options Takes the `cause`: the `SyntaxError` of `JSON.parse` when the data is no JSON.
+   */
+  constructor(
+    event: InvalidEvent,
+    issues: readonly InvalidDataIssue[] = [],
+    options?: ErrorOptions,
+  ) {
+    const id = event.id === "" ? "" : ` with id ${quote(event.id)}`;
+    const which = `event ${quote(event.event)}${id}`;
+    const data = quote(event.data);
+    const { cause } = options ?? {};
+    super(
+      "ERR_SSE_INVALID_DATA",
+      cause instanceof Error
+        ? `Cannot parse data as JSON: ${which} has data ${data}: ${plain(cause.message)}`
+        : `Cannot accept data: ${which}: ${summary(issues)}`,
+      options,
+    );
+    this.event = event;
+    this.issues = issues;
+  }
+}
+
+/** The first issue, and how many there are besides. */
+function summary([first, ...others]: readonly InvalidDataIssue[]): string {
+  if (first === undefined) return "the schema gave no reason";
+  const keys = (first.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
+  const where = keys.length === 0 ? "" : `${quote(keys.join("."))} `;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  return `${where}${plain(first.message)}${more}`;
+}
+
+/** Quotes text from a peer for a message, bounded. */
+function quote(text: string): string {
+  return JSON.stringify(start(text, 40));
+}
+
+/** A sentence in which text from a peer may stand: bounded, and on one line. */
+function plain(text: string): string {
+  return start(text, 200).replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");
+}
+
+function start(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
+/**
+ * A body ended inside an event, or without the event that `until` waits for, and nothing more will
+ * be read: what came is not all.
+ *
+ * @example Tell a cut answer from a whole one
+ * ```ts
+ * import { TruncatedError } from "@webstreams/sse/errors";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new TruncatedError("Cannot finish: the stream ended before [DONE]");
+ * assertEquals(error.code, "ERR_SSE_TRUNCATED");
+ * ```
+ */
+export class TruncatedError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "TruncatedError";
+
+  /**
+   * Makes an error for a body that was cut.
+   *
+   * @param message The sentence for people.
+   * @param options Takes the `cause`.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_SSE_TRUNCATED", message, options);
+  }
+}
+
+/** What was waited for when the time was up: the headers, the first event, or any byte. */
+export type TimeoutPhase = "connect" | "first-event" | "idle";
+
+/**
+ * The peer did not answer in time.
+ *
+ * @example Which time was up
+ * ```ts
+ * import { TimeoutError } from "@webstreams/sse/errors";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new TimeoutError("idle", 30_000).phase, "idle");
+ * ```
+ */
+export class TimeoutError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "TimeoutError";
+  /** What was waited for. */
+  readonly phase: TimeoutPhase;
+
+  /**
+   * Makes an error for a time that is up.
+   *
+   * @param phase What was waited for.
+   * @param ms How long, in milliseconds.
+   */
+  constructor(phase: TimeoutPhase, ms: number) {
+    super("ERR_SSE_TIMEOUT", `Cannot wait any longer: ${AWAITED[phase]} within ${ms} ms`);
+    this.phase = phase;
+  }
+}
+
+const AWAITED: Record<TimeoutPhase, string> = {
+  "connect": "the server sent no headers",
+  "first-event": "the response brought no event",
+  "idle": "the server sent nothing",
+};
+
+/**
+ * The connection was lost `maxAttempts` times in a row. `cause` is what the last attempt failed of;
+ * `undefined` if its body ended cleanly.
+ *
+ * @example How often it was tried
+ * ```ts
+ * import { RetriesExhaustedError } from "@webstreams/sse/errors";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new RetriesExhaustedError(3).attempts, 3);
+ * ```
+ */
+export class RetriesExhaustedError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "RetriesExhaustedError";
+  /** How many attempts were made in a row. */
+  readonly attempts: number;
+
+  /**
+   * Makes an error that counts the attempts.
+   *
+   * @param attempts How many attempts were made in a row.
+   * @param options Takes the `cause`.
+   */
+  constructor(attempts: number, options?: ErrorOptions) {
+    super(
+      "ERR_SSE_RETRIES_EXHAUSTED",
+      `Cannot stay connected: ${attempts} attempts in a row were lost, raise "maxAttempts" to try longer`,
+      options,
+    );
+    this.attempts = attempts;
+  }
+}
+
+/**
+ * A redirect was not followed: to another origin, where neither headers nor the last event ID may
+ * go, too many of them, or to no URL at all.
+ *
+ * @example Where it led
+ * ```ts
+ * import { RedirectError } from "@webstreams/sse/errors";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new RedirectError("Cannot follow redirect: ...", "http://a.test/", "http://b.test/");
+ * assertEquals(error.to, "http://b.test/");
+ * ```
+ */
+export class RedirectError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "RedirectError";
+  /** The URL that redirected. */
+  readonly from: string;
+  /** Where it redirected to, as the server said it; `""` where the platform hides it. */
+  readonly to: string;
+
+  /**
+   * Makes an error for a redirect.
+   *
+   * @param message The sentence for people.
+   * @param from The URL that redirected.
+   * @param to Where it redirected to.
+   */
+  constructor(message: string, from: string, to: string) {
+    super("ERR_SSE_REDIRECT", message);
+    this.from = from;
+    this.to = to;
   }
 }

@@ -13,6 +13,23 @@
  */
 
 export {
+  type AttemptContext,
+  type CloseInfo,
+  connect,
+  type ConnectionState,
+  type ConnectionStats,
+  type ConnectOptions,
+  type EventStreamConnection,
+  type LastEventIdStore,
+  type PerAttempt,
+  type RedirectMode,
+  type RequestOptions,
+  type RetryContext,
+  type RetryFunction,
+  type RetryPolicy,
+  type UnauthorizedContext,
+} from "./client.ts";
+export {
   encodeComment,
   type EncodedBytes,
   encodeEvent,
@@ -22,16 +39,27 @@ export {
 } from "./encode.ts";
 export {
   EventTooLargeError,
+  InvalidDataError,
+  type InvalidDataIssue,
+  type InvalidEvent,
   ParseError,
+  RedirectError,
   ResponseError,
   type ResponseErrorInit,
+  RetriesExhaustedError,
   SseError,
   type SseErrorCode,
+  TimeoutError,
+  type TimeoutPhase,
+  TruncatedError,
 } from "./errors.ts";
 export {
   type ChunkInput,
   EventAssemblerStream,
   type EventReader,
+  type EventSchemas,
+  type JsonOptions,
+  type JsonReadable,
   LineDecoderStream,
   type ParserOptions,
   readEvents,
@@ -39,4 +67,8 @@ export {
   type ServerSentEvent,
   ServerSentEventDecoderStream,
   ServerSentEventParser,
+  type StandardSchemaResult,
+  type StandardSchemaV1,
+  type TypedEvent,
+  type TypedEventOf,
 } from "./parse.ts";

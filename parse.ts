@@ -26,3 +26,12 @@ export {
   LineDecoderStream,
   ServerSentEventDecoderStream,
 } from "./parse/stream.ts";
+export type {
+  EventSchemas,
+  JsonOptions,
+  JsonReadable,
+  StandardSchemaResult,
+  StandardSchemaV1,
+  TypedEvent,
+  TypedEventOf,
+} from "./parse/typed.ts";

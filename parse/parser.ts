@@ -15,6 +15,12 @@ const MANY = 64;
 const MAX_EXPECTED = 16_384;
 
 /**
+ * How many events the array of the current `feed` holds, for a callback that runs in the middle of
+ * it. A function beside the class: it is ours, and none of the public names.
+ */
+export let eventsSoFar: (parser: ServerSentEventParser) => number;
+
+/**
  * Parses an event stream chunk by chunk: the standard's algorithm (T1 to T18), the same for every
  * chunking, each event at the earliest byte that allows it.
  *
@@ -30,6 +36,10 @@ const MAX_EXPECTED = 16_384;
  * ```
  */
 export class ServerSentEventParser {
+  static {
+    eventsSoFar = (parser) => parser.#assembler.count;
+  }
+
   readonly #assembler: EventAssembler;
   #decoder: ChunkDecoder;
   #expected = 0;

@@ -86,11 +86,8 @@ class SourceReader extends EventQueue {
     return this.#parser.incomplete;
   }
 
-  protected get readEventId(): string {
-    return this.#parser.lastEventId;
-  }
-
   protected async read(events: ServerSentEvent[]): Promise<void> {
+    this.taken = this.#parser.lastEventId;
     const { done, value } = await this.#source.read();
     if (this.ended) return;
     if (done) return this.end();

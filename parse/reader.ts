@@ -5,13 +5,15 @@
  */
 
 import type { ServerSentEvent } from "./events.ts";
+import { type JsonOptions, type JsonReadable, readJson } from "./typed.ts";
 
 /**
  * Reads events one by one, or batch by batch. Made by `readEvents`.
  *
  * A loop that is left by `break`, `return` or a throw cancels the source.
  */
-export interface EventReader extends AsyncIterableIterator<ServerSentEvent>, AsyncDisposable {
+export interface EventReader
+  extends AsyncIterableIterator<ServerSentEvent>, AsyncDisposable, JsonReadable {
   /**
    * The next event. Asking for it takes the event before: {@linkcode EventReader.lastEventId} moves.
    *
@@ -74,6 +76,12 @@ export abstract class EventQueue implements EventReader {
   #ended = false;
   #failure: { error: unknown } | undefined = undefined;
 
+  /** Of each use the interface knows the types, a function cannot have them all. */
+  readonly json =
+    ((schema?: unknown, options?: JsonOptions) => readJson(this, schema, options)) as JsonReadable[
+      "json"
+    ];
+
   /** @param lastEventId What `lastEventId` is before any event. */
   constructor(lastEventId: string) {
     this.#taken = lastEventId;
@@ -87,9 +95,6 @@ export abstract class EventQueue implements EventReader {
 
   /** Closes what is read from. A pending `read` settles then; what it still appends is not seen. */
   protected abstract stop(reason: unknown): Promise<void>;
-
-  /** The last event ID of all that was read. */
-  protected abstract readonly readEventId: string;
 
   /** Told that the first `count` of `events` are taken. */
   protected onTaken?(events: readonly ServerSentEvent[], count: number): void;
@@ -135,6 +140,11 @@ export abstract class EventQueue implements EventReader {
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** Moves the last event ID, while the queue is empty: a block without data moves it too (T14). */
+  protected set taken(id: string) {
+    this.#taken = id;
   }
 
   /** Nothing more is read: after what there is comes the end, or `failure`. */
@@ -193,8 +203,6 @@ export abstract class EventQueue implements EventReader {
           throw error;
         }
         if (this.#ended) break;
-        // Blocks without data also move it.
-        this.#taken = this.readEventId;
         try {
           await this.read(this.#events);
         } catch (error) {

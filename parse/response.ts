@@ -30,19 +30,25 @@ export function openResponse(response: Response, check: boolean): ChunkSource {
     throw new TypeError("Cannot read events: the body was read already, pass a fresh response");
   }
   const body = openSource(response.body ?? []);
-  const fault = check ? faultOf(response) : undefined;
-  if (fault === undefined) return body;
+  if (!check || isEventStream(response)) return body;
   return {
     async read() {
-      const init = {
-        status: response.status,
-        headers: response.headers,
-        body: await readStart(body),
-      };
-      throw new ResponseError(fault.code, fault.message, init);
+      throw await refusal(response, body);
     },
     cancel: (reason) => body.cancel(reason),
   };
+}
+
+/** Status 200 and the content type of an event stream. */
+export function isEventStream(response: Response): boolean {
+  return faultOf(response) === undefined;
+}
+
+/** The error for a response that is no event stream; `body` is read a little, then cancelled. */
+export async function refusal(response: Response, body: ChunkSource): Promise<ResponseError> {
+  const { code, message } = faultOf(response)!;
+  const { status, headers } = response;
+  return new ResponseError(code, message, { status, headers, body: await readStart(body) });
 }
 
 function faultOf({ status, headers }: Response) {

@@ -1,0 +1,477 @@
+/**
+ * A connection that resumes: the state machine behind `connect`.
+ *
+ * One loop connects, waits and connects again until there is a response to read (`#connect`). The
+ * consumer reads from it, for nothing is read that nobody asked for (`read`); when it is lost, that
+ * loop runs again.
+ *
+ * @module
+ */
+
+import { RedirectError, ResponseError, SseError, TimeoutError, TruncatedError } from "../errors.ts";
+import type { ParserOptions, ServerSentEvent } from "../parse/events.ts";
+import { ServerSentEventParser } from "../parse/parser.ts";
+import { EventQueue } from "../parse/reader.ts";
+import { isEventStream, refusal } from "../parse/response.ts";
+import { type ChunkSource, openSource } from "../parse/source.ts";
+import type { EventStreamConnection } from "./interface.ts";
+import { Link, networkError } from "./link.ts";
+import {
+  checkOptions,
+  type CloseInfo,
+  type ConnectionState,
+  type ConnectionStats,
+  type ConnectOptions,
+} from "./options.ts";
+import { fetchFollowing } from "./redirect.ts";
+import { type AttemptContext, type Outgoing, type PerAttempt, RequestMaker } from "./request.ts";
+import { ReplayFilter } from "./resume.ts";
+import {
+  type CompletePolicy,
+  completePolicy,
+  decideRetry,
+  parseRetryAfter,
+  type RetryContext,
+} from "./retry.ts";
+import { IdSaver } from "./store.ts";
+import { startTimer } from "./timers.ts";
+
+/** How long the body of a refused response may take: it only adds to an error. */
+const REFUSAL_TIMEOUT = 2_000;
+
+/** What is thrown by a caller's own code or is a caller's mistake: nothing to try again. */
+class Final {
+  constructor(readonly error: unknown) {}
+}
+
+/** See {@linkcode EventStreamConnection}. */
+export class Connection extends EventQueue implements EventStreamConnection {
+  readonly opened: Promise<Response>;
+  readonly closed: Promise<CloseInfo>;
+  readonly stats: ConnectionStats = { bytes: 0, events: 0, attempts: 0, lastByteAt: undefined };
+
+  readonly #options: ConnectOptions;
+  readonly #maker: RequestMaker;
+  readonly #policy: CompletePolicy;
+  readonly #signal: AbortSignal | undefined;
+  readonly #filter: ReplayFilter | undefined;
+  #saver: IdSaver | undefined = undefined;
+  #url: string;
+  #readyState: "connecting" | "open" | "closed" = "connecting";
+  #settleOpened: { resolve(response: Response): void; reject(error: unknown): void };
+  #settleClosed: (info: CloseInfo) => void;
+  #readable: ReadableStream<ServerSentEvent> | undefined = undefined;
+
+  // The loop that connects: `#connecting` is over when there is a link, or none will be. A
+  // controller belongs to one attempt or wait; whoever finds another in its place is superseded.
+  #connecting: Promise<void>;
+  #controller = new AbortController();
+  #link: Link | undefined = undefined;
+  #losses = 0;
+  #cause: unknown = undefined;
+  #retry: number | undefined = undefined;
+  #wasOpen = false;
+  #renewed = false;
+
+  constructor(url: PerAttempt<string | URL> | Request, options: ConnectOptions) {
+    checkOptions(options);
+    const { retry, signal, fetch, lastEventId = "", maxEventSize } = options;
+    // Throws at once if either makes no sense.
+    new ServerSentEventParser({ lastEventId, maxEventSize });
+    super(lastEventId);
+    this.#options = options;
+    this.#policy = completePolicy(typeof retry === "object" ? retry : {});
+    this.#maker = new RequestMaker(url, options, fetch !== undefined);
+    this.#url = this.#maker.url;
+    this.#filter = options.dedupe === false ? undefined : new ReplayFilter();
+    this.#signal = signal ?? this.#maker.signal;
+    const opened = Promise.withResolvers<Response>();
+    // Whoever only iterates is told by the iteration.
+    opened.promise.catch(() => {});
+    this.opened = opened.promise;
+    this.#settleOpened = opened;
+    const closed = Promise.withResolvers<CloseInfo>();
+    this.closed = closed.promise;
+    this.#settleClosed = closed.resolve;
+    this.#signal?.addEventListener("abort", this.#onAbort);
+    this.#connecting = this.#start();
+  }
+
+  get readyState(): "connecting" | "open" | "closed" {
+    return this.#readyState;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get incomplete(): boolean {
+    return this.#link?.incomplete ?? false;
+  }
+
+  get readable(): ReadableStream<ServerSentEvent> {
+    return this.#readable ??= new ReadableStream({
+      pull: async (controller) => {
+        const { done, value } = await this.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: async () => {
+        await this.return();
+      },
+      // Nothing before it is asked for: an event is taken when the next one is.
+    }, { highWaterMark: 0 });
+  }
+
+  reconnect(): void {
+    if (this.ended) return;
+    this.drop();
+    this.#unlink()?.catch(() => {});
+    this.#controller.abort();
+    this.#losses = 0;
+    this.#cause = undefined;
+    this.#connecting = this.#connect();
+  }
+
+  close(reason?: unknown): void {
+    if (this.ended) return;
+    this.drop();
+    this.end();
+    this.#shut({ reason: "closed", cause: reason }).catch(() => {});
+  }
+
+  protected stop(reason: unknown): Promise<void> {
+    return this.#shut({ reason: "closed", cause: reason });
+  }
+
+  protected override onTaken(events: readonly ServerSentEvent[], count: number): void {
+    if (count === 0) return;
+    this.#filter?.take(events, count);
+    this.#saver?.save(events[count - 1].id);
+  }
+
+  protected async read(events: ServerSentEvent[]): Promise<void> {
+    const link = this.#link;
+    if (link === undefined) return await this.#connecting;
+    if (link.fed) {
+      this.taken = link.lastEventId;
+      this.#saver?.save(link.lastEventId);
+    }
+    try {
+      const chunk = await link.read();
+      if (link !== this.#link) return;
+      if (chunk === undefined) return this.#lose(link, this.#truncation(link));
+      this.stats.bytes += chunk.length;
+      this.stats.lastByteAt = Date.now();
+      this.#feed(link, chunk, events);
+    } catch (error) {
+      if (link === this.#link) this.#lose(link, error);
+    }
+  }
+
+  #feed(link: Link, chunk: Uint8Array | string, events: ServerSentEvent[]): void {
+    let failure: { error: unknown } | undefined;
+    let complete = false;
+    try {
+      try {
+        link.feed(chunk, events);
+      } finally {
+        // What came before a fault is given out first.
+        if (this.#filter?.active) this.#dropRepeats(link, events);
+        complete = this.#cutAtTerminator(events);
+      }
+    } catch (error) {
+      failure = { error };
+    }
+    this.#retry = link.retry ?? this.#retry;
+    this.stats.events += events.length;
+    if (complete) this.#finish({ reason: "ended" });
+    else if (failure !== undefined) this.#fail(failure.error);
+  }
+
+  #dropRepeats(link: Link, events: ServerSentEvent[]): void {
+    let kept = 0;
+    for (let i = 0; i < events.length; i++) {
+      if (!this.#filter!.repeats(events[i], i >= link.namedFrom)) events[kept++] = events[i];
+    }
+    events.length = kept;
+  }
+
+  /** Cuts `events` before the one that ends the stream; whether there is one. */
+  #cutAtTerminator(events: ServerSentEvent[]): boolean {
+    const { until } = this.#options;
+    if (until === undefined) return false;
+    const index = events.findIndex((event) => until(event));
+    if (index === -1) return false;
+    events.length = index;
+    return true;
+  }
+
+  /** What the end of a body is short of. */
+  #truncation({ incomplete }: Link): TruncatedError | undefined {
+    if (incomplete) {
+      return new TruncatedError("Cannot finish event: the body ended inside of it");
+    }
+    if (this.#options.until === undefined) return undefined;
+    return new TruncatedError('Cannot finish stream: the body ended before the event of "until"');
+  }
+
+  async #start(): Promise<void> {
+    // Not before `connect` has returned: `onState` may want what it returns.
+    await undefined;
+    if (this.#signal?.aborted) this.#onAbort();
+    const { store } = this.#options;
+    if (store !== undefined && !this.ended) {
+      try {
+        const id = await store.load();
+        if (id !== undefined) {
+          new ServerSentEventParser({ lastEventId: id });
+          this.taken = id;
+        }
+        this.#saver = new IdSaver(store, this.lastEventId, (error) => this.#fail(error));
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
+    await this.#connect();
+  }
+
+  /** Connects, and again, until there is a link, or none will be, or somebody else connects. */
+  async #connect(): Promise<void> {
+    while (!this.ended) {
+      const controller = this.#controller = new AbortController();
+      try {
+        await this.#attempt(controller);
+        return;
+      } catch (error) {
+        if (controller !== this.#controller) return;
+        controller.abort();
+        if (this.ended || !await this.#waitAfter(error)) return;
+      }
+    }
+  }
+
+  async #attempt(controller: AbortController): Promise<void> {
+    const { onUnauthorized } = this.#options;
+    this.#readyState = "connecting";
+    const { lastEventId } = this;
+    const attempt = ++this.stats.attempts;
+    const outgoing = await this.#make({ attempt, lastEventId, cause: this.#cause });
+    if (controller.signal.aborted) return;
+    const { lastEventIdSent } = outgoing;
+    this.#tell({ state: "connecting", attempt, lastEventId, lastEventIdSent });
+    const response = await this.#fetch(outgoing, controller);
+    if (controller !== this.#controller || this.ended) {
+      response.body?.cancel().catch(() => {});
+      return;
+    }
+    if (response.status === 204) {
+      this.#settleOpened.resolve(response);
+      return this.#finish({ reason: "no-content" });
+    }
+    if (response.status === 401 && onUnauthorized !== undefined && !this.#renewed) {
+      this.#renewed = true;
+      response.body?.cancel().catch(() => {});
+      try {
+        await onUnauthorized({ response, attempt, lastEventId });
+      } catch (error) {
+        throw new Final(error);
+      }
+      if (controller.signal.aborted) return;
+      return await this.#attempt(controller);
+    }
+    const source = openSource(response.body ?? []);
+    if (!isEventStream(response)) throw await refuse(response, source);
+    this.#open(response, source, controller, lastEventId);
+  }
+
+  async #make(context: AttemptContext): Promise<Outgoing> {
+    try {
+      const outgoing = await this.#maker.make(context);
+      this.#url = outgoing.url.href;
+      return outgoing;
+    } catch (error) {
+      // A function that never worked is wrong; one that fails later may have lost the network too.
+      const final = !this.#wasOpen || error instanceof SseError;
+      throw final ? new Final(error) : error;
+    }
+  }
+
+  /** Fetches, within the time for it. */
+  async #fetch({ url, init }: Outgoing, controller: AbortController): Promise<Response> {
+    const { connectTimeout, redirect = "same-origin", fetch } = this.#options;
+    const { signal } = controller;
+    const stop = connectTimeout === undefined || connectTimeout === false ? () => {} : startTimer(
+      () => controller.abort(new TimeoutError("connect", connectTimeout)),
+      connectTimeout,
+    );
+    try {
+      const response = fetchFollowing(
+        (...args) => (fetch ?? globalThis.fetch)(...args),
+        { url, init },
+        signal,
+        redirect,
+      );
+      return await orAbort(response, signal);
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      throw cause instanceof RedirectError ? cause : networkError("the request failed", cause);
+    } finally {
+      stop();
+    }
+  }
+
+  #open(
+    response: Response,
+    source: ChunkSource,
+    controller: AbortController,
+    lastEventId: string,
+  ): void {
+    const { maxEventSize, onComment, onState } = this.#options;
+    const comments = onComment !== undefined || onState !== undefined;
+    const parserOptions: ParserOptions = {
+      maxEventSize,
+      lastEventId,
+      onComment: comments ? this.#onComment : undefined,
+    };
+    this.#link = new Link(source, controller, parserOptions, this.#options);
+    this.#readyState = "open";
+    this.#renewed = false;
+    if (this.#wasOpen) this.#filter?.start();
+    this.#wasOpen = true;
+    this.#settleOpened.resolve(response);
+    this.#tell({ state: "open", response });
+  }
+
+  readonly #onComment = (text: string): void => {
+    this.#options.onComment?.(text);
+    this.#tell({ state: "comment", text });
+  };
+
+  /** The link is lost: who reads next waits for another. */
+  #lose(link: Link, cause: unknown): void {
+    if (performance.now() - link.openedAt >= this.#policy.resetAfter) this.#losses = 0;
+    this.#unlink()?.catch(() => {});
+    this.#connecting = this.#waitAfter(cause).then((again) => again ? this.#connect() : undefined);
+  }
+
+  /** Waits as long as the policy has it; whether to try again then. */
+  async #waitAfter(cause: unknown): Promise<boolean> {
+    this.#readyState = "connecting";
+    const delay = this.#delayAfter(cause);
+    if (delay === undefined) return false;
+    this.#cause = cause;
+    const controller = this.#controller = new AbortController();
+    this.#tell({ state: "retry", delay, cause, attempt: this.#losses });
+    await new Promise<void>((resolve) => {
+      if (controller.signal.aborted) return resolve();
+      const stop = startTimer(resolve, delay);
+      controller.signal.addEventListener("abort", () => {
+        stop();
+        resolve();
+      });
+    });
+    return !controller.signal.aborted;
+  }
+
+  /** How long to wait before the next attempt; if there is none, the connection is closed. */
+  #delayAfter(cause: unknown): number | undefined {
+    if (cause instanceof Final) return this.#fail(cause.error);
+    const context: RetryContext = {
+      attempt: ++this.#losses,
+      cause,
+      lastEventId: this.lastEventId,
+      retry: this.#retry,
+      retryAfter: cause instanceof ResponseError
+        ? parseRetryAfter(cause.headers.get("retry-after"), Date.now())
+        : undefined,
+    };
+    try {
+      const decision = decideRetry(this.#options.retry, this.#policy, context, Math.random);
+      if (typeof decision === "number") return decision;
+      if (decision.error === undefined) this.#finish({ reason: "ended" });
+      else this.#fail(decision.error);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Lets go of the response, if there is one. */
+  #unlink(): Promise<void> | undefined {
+    const link = this.#link;
+    if (link === undefined) return undefined;
+    this.#link = undefined;
+    return link.close();
+  }
+
+  #finish(info: CloseInfo): void {
+    this.end();
+    this.#shut(info).catch(() => {});
+  }
+
+  #fail(error: unknown): undefined {
+    if (this.ended) return;
+    this.end({ error });
+    this.#shut({ reason: "failed", cause: error }).catch(() => {});
+  }
+
+  readonly #onAbort = (): void => {
+    if (this.ended) return;
+    const { reason } = this.#signal!;
+    this.drop();
+    this.end({ error: reason });
+    this.#shut({ reason: "aborted", cause: reason }).catch(() => {});
+  };
+
+  /** Frees all there is, and tells why. */
+  async #shut(info: CloseInfo): Promise<void> {
+    this.#readyState = "closed";
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    const cancelled = this.#unlink();
+    this.#controller.abort();
+    this.#settleOpened.reject(
+      info.reason === "failed" || info.reason === "aborted"
+        ? info.cause
+        : new SseError("ERR_SSE_CLOSED", "Cannot open: the connection was closed before"),
+    );
+    this.#tell({ state: "closed", ...info });
+    this.#saver?.flush().then(() => this.#settleClosed(info));
+    if (this.#saver === undefined) this.#settleClosed(info);
+    await cancelled;
+  }
+
+  #tell(state: ConnectionState): void {
+    try {
+      this.#options.onState?.(state);
+    } catch (error) {
+      // After the end there is nothing left that could fail.
+      if (this.ended) queueMicrotask(() => reportError(error));
+      else this.#fail(error);
+    }
+  }
+}
+
+/** The error for a response that is no event stream, with what its body says within a short time. */
+async function refuse(response: Response, source: ChunkSource): Promise<ResponseError> {
+  const stop = startTimer(() => source.cancel(undefined).catch(() => {}), REFUSAL_TIMEOUT);
+  try {
+    return await refusal(response, source);
+  } finally {
+    stop();
+  }
+}
+
+/** `response`, or the reason of the signal: a caller's own `fetch` may not know it. */
+async function orAbort(response: Promise<Response>, signal: AbortSignal): Promise<Response> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await Promise.race([response, aborted.promise]);
+  } catch (error) {
+    response.then(({ body }) => body?.cancel(), () => {}).catch(() => {});
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}

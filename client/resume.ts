@@ -1,0 +1,73 @@
+/**
+ * Where a stream goes on after a reconnect: the last event ID on the wire, and what comes twice.
+ *
+ * @module
+ */
+
+import type { ServerSentEvent } from "../parse/events.ts";
+
+/**
+ * What no header can carry as it is: C0 controls and DEL are refused or cut the header, white space
+ * at an edge is stripped, which would ask for another id (T22). A lone surrogate is no UTF-8.
+ */
+// deno-lint-ignore no-control-regex
+const UNSENDABLE = /^[\t ]|[\t ]$|[\x00-\x08\x0a-\x1f\x7f]/;
+
+/** The value of `Last-Event-ID`, one character a byte of UTF-8; `undefined` if it cannot be sent. */
+export function lastEventIdHeader(id: string): string | undefined {
+  if (UNSENDABLE.test(id) || !id.isWellFormed()) return undefined;
+  return Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** How many of the last events are remembered. */
+const REMEMBERED = 1_024;
+
+/**
+ * Knows the ids of the events that were taken last, to drop them when a server sends them again.
+ *
+ * Only ids are compared, never data, and only until the first id that is new: servers replay from
+ * an id, or from some point before it. Several events may share an id, for it sticks (T15), so they
+ * are counted: as many are dropped as were taken.
+ */
+export class ReplayFilter {
+  readonly #taken: string[] = [];
+  #next = 0;
+  // While a replay may go on: how many events of each id are still to be dropped.
+  #left: Map<string, number> | undefined = undefined;
+
+  /** Remembers the first `count` of `events` as taken. */
+  take(events: readonly ServerSentEvent[], count: number): void {
+    for (let i = Math.max(0, count - REMEMBERED); i < count; i++) {
+      this.#taken[this.#next] = events[i].id;
+      this.#next = (this.#next + 1) % REMEMBERED;
+    }
+  }
+
+  /** A new connection: what it sends first may have been taken before. */
+  start(): void {
+    this.#left = new Map();
+    for (const id of this.#taken) this.#left.set(id, (this.#left.get(id) ?? 0) + 1);
+  }
+
+  /** A replay may go on. */
+  get active(): boolean {
+    return this.#left !== undefined;
+  }
+
+  /**
+   * Whether this event was taken before.
+   *
+   * @param named Whether this connection has named an id yet. Until then an event has the id that
+   * was asked for, which says nothing about it: it is kept.
+   */
+  repeats({ id }: ServerSentEvent, named: boolean): boolean {
+    if (this.#left === undefined || !named || id === "") return false;
+    const left = this.#left.get(id);
+    if (left === undefined) {
+      this.#left = undefined;
+      return false;
+    }
+    this.#left.set(id, left - 1);
+    return left > 0;
+  }
+}
