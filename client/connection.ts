@@ -41,7 +41,11 @@ const REFUSAL_TIMEOUT = 2_000;
 
 /** What is thrown by a caller's own code or is a caller's mistake: nothing to try again. */
 class Final {
-  constructor(readonly error: unknown) {}
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
 }
 
 /** See {@linkcode EventStreamConnection}. */
@@ -70,6 +74,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
   #losses = 0;
   #cause: unknown = undefined;
   #retry: number | undefined = undefined;
+  #started = false;
   #wasOpen = false;
   #renewed = false;
 
@@ -124,7 +129,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
   }
 
   reconnect(): void {
-    if (this.ended) return;
+    // Before the first request there is nothing to do again.
+    if (this.ended || !this.#started) return;
     this.drop();
     this.#unlink()?.catch(() => {});
     this.#controller.abort();
@@ -150,10 +156,15 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#saver?.save(events[count - 1].id);
   }
 
+  protected override async beforeEnd(): Promise<void> {
+    await this.#saver?.flush();
+  }
+
   protected async read(events: ServerSentEvent[]): Promise<void> {
     const link = this.#link;
     if (link === undefined) return await this.#connecting;
-    if (link.fed) {
+    // A block without data moves it too (T14), but what a replay repeats does not move it back.
+    if (link.named && !this.#filter?.active) {
       this.taken = link.lastEventId;
       this.#saver?.save(link.lastEventId);
     }
@@ -233,6 +244,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
         this.#fail(error);
       }
     }
+    this.#started = true;
     await this.#connect();
   }
 
@@ -435,9 +447,12 @@ export class Connection extends EventQueue implements EventStreamConnection {
         : new SseError("ERR_SSE_CLOSED", "Cannot open: the connection was closed before"),
     );
     this.#tell({ state: "closed", ...info });
-    this.#saver?.flush().then(() => this.#settleClosed(info));
-    if (this.#saver === undefined) this.#settleClosed(info);
+    const saved = this.#saver?.flush();
+    // Without a store at once: who looks at it in the same turn finds it settled.
+    if (saved === undefined) this.#settleClosed(info);
+    else saved.then(() => this.#settleClosed(info));
     await cancelled;
+    await saved;
   }
 
   #tell(state: ConnectionState): void {

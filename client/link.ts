@@ -17,9 +17,6 @@ export class Link {
   readonly openedAt: number = performance.now();
   /** From which event of the last chunk on an id was named by this response itself. */
   namedFrom = Infinity;
-  /** A chunk was parsed. */
-  fed = false;
-
   readonly #source: ChunkSource;
   readonly #controller: AbortController;
   readonly #parser: ServerSentEventParser;
@@ -41,6 +38,11 @@ export class Link {
     });
     this.#idle = this.#watch("idle", idleTimeout);
     this.#firstEvent = this.#watch("first-event", firstEventTimeout);
+  }
+
+  /** An id was named by this response itself. */
+  get named(): boolean {
+    return this.namedFrom < Infinity;
   }
 
   get lastEventId(): string {
@@ -73,8 +75,7 @@ export class Link {
 
   /** Parses a chunk; `events` also holds what came before a fault. */
   feed(chunk: Uint8Array | string, events: ServerSentEvent[]): void {
-    if (this.namedFrom < Infinity) this.namedFrom = 0;
-    this.fed = true;
+    if (this.named) this.namedFrom = 0;
     try {
       this.#parser.feed(chunk, events);
     } finally {

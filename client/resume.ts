@@ -32,7 +32,9 @@ const REMEMBERED = 1_024;
 export class ReplayFilter {
   readonly #taken: string[] = [];
   #next = 0;
-  // While a replay may go on: how many events of each id are still to be dropped.
+  #active = false;
+  // How many events of each id are still to be dropped: made with the first event of a connection,
+  // for what was in hand when it began is taken by then.
   #left: Map<string, number> | undefined = undefined;
 
   /** Remembers the first `count` of `events` as taken. */
@@ -45,13 +47,13 @@ export class ReplayFilter {
 
   /** A new connection: what it sends first may have been taken before. */
   start(): void {
-    this.#left = new Map();
-    for (const id of this.#taken) this.#left.set(id, (this.#left.get(id) ?? 0) + 1);
+    this.#active = true;
+    this.#left = undefined;
   }
 
   /** A replay may go on. */
   get active(): boolean {
-    return this.#left !== undefined;
+    return this.#active;
   }
 
   /**
@@ -61,13 +63,20 @@ export class ReplayFilter {
    * was asked for, which says nothing about it: it is kept.
    */
   repeats({ id }: ServerSentEvent, named: boolean): boolean {
-    if (this.#left === undefined || !named || id === "") return false;
+    if (!this.#active || !named || id === "") return false;
+    this.#left ??= this.#count();
     const left = this.#left.get(id);
     if (left === undefined) {
-      this.#left = undefined;
+      this.#active = false;
       return false;
     }
     this.#left.set(id, left - 1);
     return left > 0;
+  }
+
+  #count(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const id of this.#taken) counts.set(id, (counts.get(id) ?? 0) + 1);
+    return counts;
   }
 }

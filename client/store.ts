@@ -38,6 +38,7 @@ export class IdSaver {
   }
 
   save(id: string): void {
+    if (id === this.#wanted) return;
     this.#wanted = id;
     this.#saving ??= this.#run();
   }

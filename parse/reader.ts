@@ -99,6 +99,9 @@ export abstract class EventQueue implements EventReader {
   /** Told that the first `count` of `events` are taken. */
   protected onTaken?(events: readonly ServerSentEvent[], count: number): void;
 
+  /** Waited for before the end, or the failure, is told. */
+  protected beforeEnd?(): Promise<void>;
+
   abstract readonly incomplete: boolean;
 
   get lastEventId(): string {
@@ -197,6 +200,7 @@ export abstract class EventQueue implements EventReader {
     try {
       while (this.#index === this.#events.length) {
         this.#take();
+        if (this.#ended) await this.beforeEnd?.();
         if (this.#failure !== undefined) {
           const { error } = this.#failure;
           this.#failure = undefined;
