@@ -22,6 +22,7 @@ import {
   type ConnectionState,
   type ConnectionStats,
   type ConnectOptions,
+  requestOptions,
 } from "./options.ts";
 import { fetchFollowing } from "./redirect.ts";
 import { type AttemptContext, type Outgoing, type PerAttempt, RequestMaker } from "./request.ts";
@@ -75,8 +76,11 @@ export class Connection extends EventQueue implements EventStreamConnection {
   #cause: unknown = undefined;
   #retry: number | undefined = undefined;
   #started = false;
+  #made = false;
   #wasOpen = false;
   #renewed = false;
+  /** `onState` has thrown. */
+  #deaf = false;
 
   constructor(url: PerAttempt<string | URL> | Request, options: ConnectOptions) {
     checkOptions(options);
@@ -86,10 +90,10 @@ export class Connection extends EventQueue implements EventStreamConnection {
     super(lastEventId);
     this.#options = options;
     this.#policy = completePolicy(typeof retry === "object" ? retry : {});
-    this.#maker = new RequestMaker(url, options, fetch !== undefined);
+    this.#maker = new RequestMaker(url, requestOptions(options), fetch !== undefined);
     this.#url = this.#maker.url;
     this.#filter = options.dedupe === false ? undefined : new ReplayFilter();
-    this.#signal = signal ?? this.#maker.signal;
+    this.#signal = signal === undefined ? this.#maker.signal : signal ?? undefined;
     const opened = Promise.withResolvers<Response>();
     // Whoever only iterates is told by the iteration.
     opened.promise.catch(() => {});
@@ -234,13 +238,14 @@ export class Connection extends EventQueue implements EventStreamConnection {
     const { store } = this.#options;
     if (store !== undefined && !this.ended) {
       try {
-        const id = await store.load();
+        const id = await orAbort(store.load(), this.#controller.signal);
         if (id !== undefined) {
           new ServerSentEventParser({ lastEventId: id });
           this.taken = id;
         }
         this.#saver = new IdSaver(store, this.lastEventId, (error) => this.#fail(error));
       } catch (error) {
+        // After an end it is what ended the wait, and is not told.
         this.#fail(error);
       }
     }
@@ -268,15 +273,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#readyState = "connecting";
     const { lastEventId } = this;
     const attempt = ++this.stats.attempts;
-    const outgoing = await this.#make({ attempt, lastEventId, cause: this.#cause });
-    if (controller.signal.aborted) return;
-    const { lastEventIdSent } = outgoing;
-    this.#tell({ state: "connecting", attempt, lastEventId, lastEventIdSent });
-    const response = await this.#fetch(outgoing, controller);
-    if (controller !== this.#controller || this.ended) {
-      response.body?.cancel().catch(() => {});
-      return;
-    }
+    const response = await this.#request({ attempt, lastEventId, cause: this.#cause }, controller);
     if (response.status === 204) {
       this.#settleOpened.resolve(response);
       return this.#finish({ reason: "no-content" });
@@ -285,11 +282,11 @@ export class Connection extends EventQueue implements EventStreamConnection {
       this.#renewed = true;
       response.body?.cancel().catch(() => {});
       try {
-        await onUnauthorized({ response, attempt, lastEventId });
+        await orAbort(onUnauthorized({ response, attempt, lastEventId }), controller.signal);
       } catch (error) {
+        if (controller.signal.aborted) throw error;
         throw new Final(error);
       }
-      if (controller.signal.aborted) return;
       return await this.#attempt(controller);
     }
     const source = openSource(response.body ?? []);
@@ -297,20 +294,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#open(response, source, controller, lastEventId);
   }
 
-  async #make(context: AttemptContext): Promise<Outgoing> {
-    try {
-      const outgoing = await this.#maker.make(context);
-      this.#url = outgoing.url.href;
-      return outgoing;
-    } catch (error) {
-      // A function that never worked is wrong; one that fails later may have lost the network too.
-      const final = !this.#wasOpen || error instanceof SseError;
-      throw final ? new Final(error) : error;
-    }
-  }
-
-  /** Fetches, within the time for it. */
-  async #fetch({ url, init }: Outgoing, controller: AbortController): Promise<Response> {
+  /** Makes the request and sends it, within the time for both. */
+  async #request(context: AttemptContext, controller: AbortController): Promise<Response> {
     const { connectTimeout, redirect = "same-origin", fetch } = this.#options;
     const { signal } = controller;
     const stop = connectTimeout === undefined || connectTimeout === false ? () => {} : startTimer(
@@ -318,18 +303,36 @@ export class Connection extends EventQueue implements EventStreamConnection {
       connectTimeout,
     );
     try {
+      const { url, init, lastEventIdSent } = await this.#make(context, signal);
+      const { attempt, lastEventId } = context;
+      this.#tell({ state: "connecting", attempt, lastEventId, lastEventIdSent });
+      signal.throwIfAborted();
       const response = fetchFollowing(
         (...args) => (fetch ?? globalThis.fetch)(...args),
         { url, init },
         signal,
         redirect,
-      );
+      ).catch((cause) => {
+        throw cause instanceof RedirectError ? cause : networkError("the request failed", cause);
+      });
+      // Nobody may be left to read what comes too late.
+      response.then(({ body }) => signal.aborted ? body?.cancel() : undefined).catch(() => {});
       return await orAbort(response, signal);
-    } catch (cause) {
-      if (signal.aborted) throw signal.reason;
-      throw cause instanceof RedirectError ? cause : networkError("the request failed", cause);
     } finally {
       stop();
+    }
+  }
+
+  async #make(context: AttemptContext, signal: AbortSignal): Promise<Outgoing> {
+    try {
+      const outgoing = await orAbort(this.#maker.make(context), signal);
+      this.#url = outgoing.url.href;
+      this.#made = true;
+      return outgoing;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      // A function that never worked is wrong; one that fails later may have lost the network too.
+      throw this.#made && !(error instanceof SseError) ? error : new Final(error);
     }
   }
 
@@ -456,9 +459,11 @@ export class Connection extends EventQueue implements EventStreamConnection {
   }
 
   #tell(state: ConnectionState): void {
+    if (this.#deaf) return;
     try {
       this.#options.onState?.(state);
     } catch (error) {
+      this.#deaf = true;
       // After the end there is nothing left that could fail.
       if (this.ended) queueMicrotask(() => reportError(error));
       else this.#fail(error);
@@ -476,16 +481,14 @@ async function refuse(response: Response, source: ChunkSource): Promise<Response
   }
 }
 
-/** `response`, or the reason of the signal: a caller's own `fetch` may not know it. */
-async function orAbort(response: Promise<Response>, signal: AbortSignal): Promise<Response> {
+/** What `work` gives, or the reason of the signal: what a caller gave us may not know of it. */
+async function orAbort<T>(work: T | Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort);
   try {
-    return await Promise.race([response, aborted.promise]);
-  } catch (error) {
-    response.then(({ body }) => body?.cancel(), () => {}).catch(() => {});
-    throw error;
+    return await Promise.race([aborted.promise, work]);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -92,7 +92,8 @@ export interface ConnectOptions extends RequestOptions {
    */
   onUnauthorized?(context: UnauthorizedContext): void | Promise<void>;
   /**
-   * Called with each change of state and each comment. What it throws fails the connection.
+   * Called with each change of state and each comment. What it throws fails the connection, and it
+   * is not called again.
    *
    * @param state What happened.
    */
@@ -189,4 +190,28 @@ export function checkOptions(options: ConnectOptions): void {
       `Cannot connect: "redirect" must be "same-origin", "follow" or "error": received ${redirect}`,
     );
   }
+}
+
+/** The options that are not of the request: a caller's `fetch` may know others by the same names. */
+const OURS: readonly string[] = [
+  "connectTimeout",
+  "dedupe",
+  "fetch",
+  "firstEventTimeout",
+  "idleTimeout",
+  "lastEventId",
+  "maxEventSize",
+  "onComment",
+  "onState",
+  "onUnauthorized",
+  "redirect",
+  "retry",
+  "signal",
+  "store",
+  "until",
+] satisfies (keyof ConnectOptions)[];
+
+/** What is for the request, and for whatever the caller's `fetch` knows besides. */
+export function requestOptions(options: ConnectOptions): RequestOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !OURS.includes(name)));
 }

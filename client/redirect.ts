@@ -8,7 +8,7 @@
  */
 
 import { RedirectError } from "../errors.ts";
-import type { Outgoing } from "./request.ts";
+import { isStream, type Outgoing } from "./request.ts";
 
 /**
  * What becomes of a redirect. `"same-origin"` follows it while the origin stays the same and is a
@@ -48,7 +48,8 @@ export async function fetchFollowing(
       throw refuse(`"${next.href}" is neither http nor https`);
     }
     const { status } = response;
-    const { method = "GET" } = init;
+    // `fetch` takes these in any case.
+    const method = (init.method ?? "GET").toUpperCase();
     // As `fetch` has it: the answer to a POST is looked for with GET.
     const get = (status === 303 && method !== "GET" && method !== "HEAD") ||
       ((status === 301 || status === 302) && method === "POST");
@@ -81,10 +82,6 @@ function forOtherOrigin(init: Outgoing["init"]): Outgoing["init"] {
   const headers = new Headers({ accept: "text/event-stream" });
   if (init.headers.has("cache-control")) headers.set("cache-control", "no-cache");
   return { ...init, headers, credentials: "omit" };
-}
-
-function isStream(body: unknown): boolean {
-  return typeof body === "object" && body !== null && "getReader" in body;
 }
 
 async function followBlindly(

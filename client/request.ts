@@ -154,8 +154,7 @@ export class RequestMaker {
   }
 
   #checkBody(init: RequestInit, made: boolean, { cause }: AttemptContext): void {
-    if (typeof init.body !== "object" || init.body === null) return;
-    if (!("getReader" in init.body) && !(Symbol.asyncIterator in init.body)) return;
+    if (!isStream(init.body)) return;
     if (this.#streamed && !made) {
       throw new SseError(
         "ERR_SSE_BODY_USED",
@@ -167,6 +166,12 @@ export class RequestMaker {
     // A body that goes on while the answer comes is not for HTTP/1.1: all of it goes first.
     Object.assign(init, { duplex: "half" });
   }
+}
+
+/** Whether a body can be sent once only. */
+export function isStream(body: unknown): boolean {
+  return typeof body === "object" && body !== null &&
+    ("getReader" in body || Symbol.asyncIterator in body);
 }
 
 /** By shape: a `Request` may come from another realm or a polyfill. */

@@ -151,10 +151,12 @@ export function retryDelay(
   const base = retry === undefined
     ? policy.initialDelay
     : Math.min(Math.max(retry, MIN_RETRY), MAX_RETRY);
+  // Bounded, for nothing times infinity is no number.
+  const growth = Math.min(policy.multiplier ** (attempt - 1), Number.MAX_VALUE);
   const longest = Math.min(
-    base * policy.multiplier ** (attempt - 1),
+    base * growth,
     // A server may ask for more than the policy would wait.
-    Math.max(base, policy.maxDelay),
+    retry === undefined ? policy.maxDelay : Math.max(base, policy.maxDelay),
   );
   const delay = longest * (1 - Number(policy.jitter) * random());
   return Math.min(
@@ -204,6 +206,10 @@ function retriesStatus({ statuses }: CompletePolicy, status: number): boolean {
 export function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1_000;
+  // V8 makes a date of nearly anything; each form that HTTP has begins with the day of the week.
+  if (!/^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? /i.test(value)) {
+    return undefined;
+  }
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -21,6 +21,7 @@ export class Watch {
   readonly #onLate: () => void;
   #since: number | undefined = undefined;
   #spent = 0;
+  #over = false;
   #clear: (() => void) | undefined = undefined;
 
   /**
@@ -34,6 +35,7 @@ export class Watch {
 
   /** The waiting begins. */
   start(): void {
+    if (this.#over) return;
     this.#since = performance.now();
     this.#clear ??= startTimer(this.#look, this.#limit - this.#spent);
   }
@@ -46,6 +48,7 @@ export class Watch {
 
   /** It is over for good. */
   stop(): void {
+    this.#over = true;
     this.#clear?.();
     this.#clear = undefined;
     this.#since = undefined;

@@ -51,8 +51,16 @@ export interface StandardSchemaV1<Input = unknown, Output = Input> {
 
 /** What a {@linkcode StandardSchemaV1} makes of a value: the typed value, or why it was refused. */
 export type StandardSchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly InvalidDataIssue[] };
+  | {
+    /** The value, which the schema may have transformed. */
+    readonly value: Output;
+    /** None: the value passed. */
+    readonly issues?: undefined;
+  }
+  | {
+    /** Why the value was refused. */
+    readonly issues: readonly InvalidDataIssue[];
+  };
 
 /**
  * A schema for each type of event, by its name. `Events` says what each of them makes of `data`:
@@ -309,13 +317,14 @@ function schemasOf(
   return schemas;
 }
 
-/** ArkType's are functions. */
 function isSchema(value: unknown): value is StandardSchemaV1 {
-  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
-  if (!("~standard" in value)) return false;
-  const standard = value["~standard"];
-  return typeof standard === "object" && standard !== null && "validate" in standard &&
-    typeof standard.validate === "function";
+  return isObject(value) && "~standard" in value && isObject(value["~standard"]) &&
+    "validate" in value["~standard"] && typeof value["~standard"].validate === "function";
+}
+
+/** A schema of ArkType is a function. */
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
 /** A schema may be large, or not to be stringified at all. */

@@ -77,8 +77,10 @@ export class Connection {
     return new Promise((resolve, reject) => {
       if (this.#endedBy !== undefined) throw new ClientLeft(`The ${this.#endedBy} has ended`);
       this.#socket.write(bytes, (cause) => {
-        if (cause) reject(new ClientLeft("The client has left", { cause }));
-        else resolve();
+        if (!cause) return resolve();
+        // A write may fail before the end is told.
+        this.#endedBy ??= "client";
+        reject(new ClientLeft("The client has left", { cause }));
       });
     });
   }
