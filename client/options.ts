@@ -25,7 +25,7 @@ export interface ConnectOptions extends RequestOptions {
    * @default {""}
    */
   lastEventId?: string;
-  /** Keeps the last event ID for the next process; what it loads counts before `lastEventId`. */
+  /** Keeps the last event ID for the next process; what it loads counts before `lastEventId`. Default: none. */
   store?: LastEventIdStore;
   /**
    * What happens when an attempt fails or a body ends: a policy, a function in its place, or `false`
