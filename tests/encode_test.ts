@@ -329,3 +329,20 @@ Deno.test("What is encoded is the same in every chunking, at its earliest byte",
   assertEquals(truth.events, [{ event: "e", data: " a\n\n😀", id: "é", retry: 5 }]);
   for (const { name, chunks } of chunkings(bytes, SEED)) assertSame(parse(chunks), truth, name);
 });
+
+Deno.test("ServerSentEventEncoderStream sends text of any length whole, in a buffer of its own", async () => {
+  for (const unit of ["x", "é", "語", "😀"]) {
+    for (const length of [500, 505, 506, 600, 87_370, 87_380, 87_381, 87_400, 300_000]) {
+      const data = unit.repeat(length / unit.length);
+      for (const chunk of [{ data }, [{ data }, { data: "after" }]]) {
+        const stream = ReadableStream.from([chunk, { data: "next" }])
+          .pipeThrough(new ServerSentEventEncoderStream());
+        const [first, second] = await Array.fromAsync(stream);
+        const expected = [chunk].flat().map(stringifyEvent).join("");
+        assertEquals(new TextDecoder().decode(first) === expected, true, `${unit}, ${length}`);
+        assertEquals(new TextDecoder().decode(second), "data: next\n\n");
+        assertEquals([first.byteOffset, first.buffer.byteLength], [0, first.byteLength]);
+      }
+    }
+  }
+});
