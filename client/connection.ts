@@ -8,14 +8,14 @@
  * @module
  */
 
-import { RedirectError, ResponseError, SseError, TimeoutError, TruncatedError } from "../errors.ts";
+import { ResponseError, SseError, TruncatedError } from "../errors.ts";
 import type { ParserOptions, ServerSentEvent } from "../parse/events.ts";
 import { ServerSentEventParser } from "../parse/parser.ts";
 import { EventQueue } from "../parse/reader.ts";
-import { isEventStream, refusal } from "../parse/response.ts";
-import { type ChunkSource, openSource } from "../parse/source.ts";
+import { openSource } from "../parse/source.ts";
 import type { EventStreamConnection } from "./interface.ts";
-import { Link, networkError } from "./link.ts";
+import { Link } from "./link.ts";
+import { Final, Opener, orAbort } from "./opening.ts";
 import {
   checkOptions,
   type CloseInfo,
@@ -24,8 +24,7 @@ import {
   type ConnectOptions,
   requestOptions,
 } from "./options.ts";
-import { fetchFollowing } from "./redirect.ts";
-import { type AttemptContext, type Outgoing, type PerAttempt, RequestMaker } from "./request.ts";
+import { type PerAttempt, RequestMaker } from "./request.ts";
 import { ReplayFilter } from "./resume.ts";
 import {
   type CompletePolicy,
@@ -37,18 +36,6 @@ import {
 import { IdSaver } from "./store.ts";
 import { startTimer } from "./timers.ts";
 
-/** How long the body of a refused response may take: it only adds to an error. */
-const REFUSAL_TIMEOUT = 2_000;
-
-/** What is thrown by a caller's own code or is a caller's mistake: nothing to try again. */
-class Final {
-  readonly error: unknown;
-
-  constructor(error: unknown) {
-    this.error = error;
-  }
-}
-
 /** See {@linkcode EventStreamConnection}. */
 export class Connection extends EventQueue implements EventStreamConnection {
   readonly opened: Promise<Response>;
@@ -56,7 +43,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
   readonly stats: ConnectionStats = { bytes: 0, events: 0, attempts: 0, lastByteAt: undefined };
 
   readonly #options: ConnectOptions;
-  readonly #maker: RequestMaker;
+  readonly #opener: Opener;
   readonly #policy: CompletePolicy;
   readonly #signal: AbortSignal | undefined;
   readonly #filter: ReplayFilter | undefined;
@@ -76,9 +63,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
   #cause: unknown = undefined;
   #retry: number | undefined = undefined;
   #started = false;
-  #made = false;
   #wasOpen = false;
-  #renewed = false;
   /** `onState` has thrown. */
   #deaf = false;
 
@@ -90,10 +75,15 @@ export class Connection extends EventQueue implements EventStreamConnection {
     super(lastEventId);
     this.#options = options;
     this.#policy = completePolicy(typeof retry === "object" ? retry : {});
-    this.#maker = new RequestMaker(url, requestOptions(options), fetch !== undefined);
-    this.#url = this.#maker.url;
+    const maker = new RequestMaker(url, requestOptions(options), fetch !== undefined);
+    this.#url = maker.url;
+    this.#opener = new Opener(maker, options, (context, { url, lastEventIdSent }) => {
+      this.#url = url.href;
+      const { attempt, lastEventId } = context;
+      this.#tell({ state: "connecting", attempt, lastEventId, lastEventIdSent });
+    });
     this.#filter = options.dedupe === false ? undefined : new ReplayFilter();
-    this.#signal = signal === undefined ? this.#maker.signal : signal ?? undefined;
+    this.#signal = signal === undefined ? maker.signal : signal ?? undefined;
     const opened = Promise.withResolvers<Response>();
     // Whoever only iterates is told by the iteration.
     opened.promise.catch(() => {});
@@ -269,79 +259,25 @@ export class Connection extends EventQueue implements EventStreamConnection {
   }
 
   async #attempt(controller: AbortController): Promise<void> {
-    const { onUnauthorized } = this.#options;
     this.#readyState = "connecting";
     const { lastEventId } = this;
-    const attempt = ++this.stats.attempts;
-    const response = await this.#request({ attempt, lastEventId, cause: this.#cause }, controller);
+    const response = await this.#opener.open(controller, () => ({
+      attempt: ++this.stats.attempts,
+      lastEventId,
+      cause: this.#cause,
+    }));
+    if (controller.signal.aborted) {
+      response.body?.cancel().catch(() => {});
+      return;
+    }
     if (response.status === 204) {
       this.#settleOpened.resolve(response);
       return this.#finish({ reason: "no-content" });
     }
-    if (response.status === 401 && onUnauthorized !== undefined && !this.#renewed) {
-      this.#renewed = true;
-      response.body?.cancel().catch(() => {});
-      try {
-        await orAbort(onUnauthorized({ response, attempt, lastEventId }), controller.signal);
-      } catch (error) {
-        if (controller.signal.aborted) throw error;
-        throw new Final(error);
-      }
-      return await this.#attempt(controller);
-    }
-    const source = openSource(response.body ?? []);
-    if (!isEventStream(response)) throw await refuse(response, source);
-    this.#open(response, source, controller, lastEventId);
+    this.#open(response, controller, lastEventId);
   }
 
-  /** Makes the request and sends it, within the time for both. */
-  async #request(context: AttemptContext, controller: AbortController): Promise<Response> {
-    const { connectTimeout, redirect = "same-origin", fetch } = this.#options;
-    const { signal } = controller;
-    const stop = connectTimeout === undefined || connectTimeout === false ? () => {} : startTimer(
-      () => controller.abort(new TimeoutError("connect", connectTimeout)),
-      connectTimeout,
-    );
-    try {
-      const { url, init, lastEventIdSent } = await this.#make(context, signal);
-      const { attempt, lastEventId } = context;
-      this.#tell({ state: "connecting", attempt, lastEventId, lastEventIdSent });
-      signal.throwIfAborted();
-      const response = fetchFollowing(
-        (...args) => (fetch ?? globalThis.fetch)(...args),
-        { url, init },
-        signal,
-        redirect,
-      ).catch((cause) => {
-        throw cause instanceof RedirectError ? cause : networkError("the request failed", cause);
-      });
-      // Nobody may be left to read what comes too late.
-      response.then(({ body }) => signal.aborted ? body?.cancel() : undefined).catch(() => {});
-      return await orAbort(response, signal);
-    } finally {
-      stop();
-    }
-  }
-
-  async #make(context: AttemptContext, signal: AbortSignal): Promise<Outgoing> {
-    try {
-      const outgoing = await orAbort(this.#maker.make(context), signal);
-      this.#url = outgoing.url.href;
-      this.#made = true;
-      return outgoing;
-    } catch (error) {
-      if (signal.aborted) throw error;
-      // A function that never worked is wrong; one that fails later may have lost the network too.
-      throw this.#made && !(error instanceof SseError) ? error : new Final(error);
-    }
-  }
-
-  #open(
-    response: Response,
-    source: ChunkSource,
-    controller: AbortController,
-    lastEventId: string,
-  ): void {
+  #open(response: Response, controller: AbortController, lastEventId: string): void {
     const { maxEventSize, onComment, onState } = this.#options;
     const comments = onComment !== undefined || onState !== undefined;
     const parserOptions: ParserOptions = {
@@ -349,9 +285,9 @@ export class Connection extends EventQueue implements EventStreamConnection {
       lastEventId,
       onComment: comments ? this.#onComment : undefined,
     };
+    const source = openSource(response.body ?? []);
     this.#link = new Link(source, controller, parserOptions, this.#options);
     this.#readyState = "open";
-    this.#renewed = false;
     if (this.#wasOpen) this.#filter?.start();
     this.#wasOpen = true;
     this.#settleOpened.resolve(response);
@@ -468,28 +404,5 @@ export class Connection extends EventQueue implements EventStreamConnection {
       if (this.ended) queueMicrotask(() => reportError(error));
       else this.#fail(error);
     }
-  }
-}
-
-/** The error for a response that is no event stream, with what its body says within a short time. */
-async function refuse(response: Response, source: ChunkSource): Promise<ResponseError> {
-  const stop = startTimer(() => source.cancel(undefined).catch(() => {}), REFUSAL_TIMEOUT);
-  try {
-    return await refusal(response, source);
-  } finally {
-    stop();
-  }
-}
-
-/** What `work` gives, or the reason of the signal: what a caller gave us may not know of it. */
-async function orAbort<T>(work: T | Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([aborted.promise, work]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }
