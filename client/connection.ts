@@ -158,7 +158,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
     const link = this.#link;
     if (link === undefined) return await this.#connecting;
     // A block without data moves it too (T14), but what a replay repeats does not move it back.
-    if (link.named && !this.#filter?.active) {
+    if (link.named && !this.#filter?.repeatsId(link.lastEventId)) {
       this.taken = link.lastEventId;
       this.#saver?.save(link.lastEventId);
     }

@@ -31,6 +31,10 @@ export async function fetchFollowing(
 ): Promise<Response> {
   for (let redirects = 0;; redirects++) {
     const response = await fetch(url.href, { ...init, signal, redirect: "manual" });
+    if (signal.aborted) {
+      response.body?.cancel().catch(() => {});
+      throw signal.reason;
+    }
     // Where the platform hides `Location`, as browsers do, only `fetch` itself can follow.
     if (response.type === "opaqueredirect") {
       return await followBlindly(fetch, { url, init }, signal, mode);

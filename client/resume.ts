@@ -74,6 +74,11 @@ export class ReplayFilter {
     return left > 0;
   }
 
+  /** Whether an id without an event may be one of a replay. */
+  repeatsId(id: string): boolean {
+    return this.#active && this.#taken.includes(id);
+  }
+
   #count(): Map<string, number> {
     const counts = new Map<string, number>();
     for (const id of this.#taken) counts.set(id, (counts.get(id) ?? 0) + 1);

@@ -210,6 +210,7 @@ export function parseRetryAfter(value: string | null, now: number): number | und
   if (!/^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? /i.test(value)) {
     return undefined;
   }
-  const date = Date.parse(value);
+  // The form of C's asctime names no zone and means GMT too.
+  const date = Date.parse(/gmt\s*$/i.test(value) ? value : `${value} GMT`);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
