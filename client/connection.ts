@@ -43,6 +43,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
   readonly stats: ConnectionStats = { bytes: 0, events: 0, attempts: 0, lastByteAt: undefined };
 
   readonly #options: ConnectOptions;
+  readonly #unref: boolean;
   readonly #opener: Opener;
   readonly #policy: CompletePolicy;
   readonly #signal: AbortSignal | undefined;
@@ -67,13 +68,15 @@ export class Connection extends EventQueue implements EventStreamConnection {
   /** `onState` has thrown. */
   #deaf = false;
 
-  constructor(url: PerAttempt<string | URL> | Request, options: ConnectOptions) {
+  /** @param unref Whether a wait for the next attempt lets a process end. */
+  constructor(url: PerAttempt<string | URL> | Request, options: ConnectOptions, unref = false) {
     checkOptions(options);
     const { retry, signal, fetch, lastEventId = "", maxEventSize } = options;
     // Throws at once if either makes no sense.
     new ServerSentEventParser({ lastEventId, maxEventSize });
     super(lastEventId);
     this.#options = options;
+    this.#unref = unref;
     this.#policy = completePolicy(typeof retry === "object" ? retry : {});
     const maker = new RequestMaker(url, requestOptions(options), fetch !== undefined);
     this.#url = maker.url;
@@ -102,6 +105,11 @@ export class Connection extends EventQueue implements EventStreamConnection {
 
   get url(): string {
     return this.#url;
+  }
+
+  /** The reconnection time that the server sent last, in ms (T17). */
+  get retry(): number | undefined {
+    return this.#retry;
   }
 
   get incomplete(): boolean {
@@ -302,6 +310,11 @@ export class Connection extends EventQueue implements EventStreamConnection {
   /** The link is lost: who reads next waits for another. */
   #lose(link: Link, cause: unknown): void {
     if (performance.now() - link.openedAt >= this.#policy.resetAfter) this.#losses = 0;
+    // An answer that is made anew would begin behind the half of this one.
+    const anew = this.#policy.onEnd === "close" && this.stats.events > 0 && this.lastEventId === "";
+    if (anew && cause instanceof SseError && !(cause instanceof TruncatedError)) {
+      cause = new TruncatedError("Cannot finish stream: the body broke off", { cause });
+    }
     this.#unlink()?.catch(() => {});
     this.#connecting = this.#waitAfter(cause).then((again) => again ? this.#connect() : undefined);
   }
@@ -316,7 +329,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#tell({ state: "retry", delay, cause, attempt: this.#losses });
     await new Promise<void>((resolve) => {
       if (controller.signal.aborted) return resolve();
-      const stop = startTimer(resolve, delay);
+      const stop = startTimer(resolve, delay, this.#unref);
       controller.signal.addEventListener("abort", () => {
         stop();
         resolve();

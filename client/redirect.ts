@@ -51,6 +51,9 @@ export async function fetchFollowing(
     if (next.protocol !== "http:" && next.protocol !== "https:") {
       throw refuse(`"${next.href}" is neither http nor https`);
     }
+    if (next.username !== "" || next.password !== "") {
+      throw refuse("it holds a user name or password");
+    }
     const { status } = response;
     // `fetch` takes these in any case.
     const method = (init.method ?? "GET").toUpperCase();
@@ -99,7 +102,8 @@ async function followBlindly(
   if (mode === "error") throw refuse('"redirect" is "error"', "");
   if (isStream(init.body)) throw refuse("its body is a stream and was sent", "");
   const response = await fetch(url.href, { ...init, signal, redirect: "follow" });
-  if (mode === "same-origin" && new URL(response.url).origin !== url.origin) {
+  const same = URL.canParse(response.url) && new URL(response.url).origin === url.origin;
+  if (mode === "same-origin" && !same) {
     response.body?.cancel().catch(() => {});
     throw refuse("it leads to another origin", response.url);
   }

@@ -35,8 +35,8 @@ export interface RequestOptions extends Omit<RequestInit, "body" | "headers" | "
    */
   body?: PerAttempt<BodyInit | null | undefined>;
   /**
-   * A value to send as JSON; `Content-Type` is `application/json` unless `headers` name it. Not
-   * together with `body`. Default: none.
+   * A value to send as JSON; `Content-Type` is `application/json` unless `headers` name it. A function
+   * that gives `undefined` sends none. Not together with `body`. Default: none.
    */
   json?: PerAttempt<unknown>;
   /**
@@ -106,8 +106,11 @@ export class RequestMaker {
     const headers = new Headers(await valueOf(headersOption, context) ?? this.#request?.headers);
     const init: Outgoing["init"] = { ...this.#requestInit(), ...this.#init, headers };
     if (json !== undefined) {
-      init.body = stringify(await valueOf(json, context));
-      if (!headers.has("content-type")) headers.set("content-type", "application/json");
+      const value = await valueOf(json, context);
+      if (value !== undefined) {
+        init.body = stringify(value);
+        if (!headers.has("content-type")) headers.set("content-type", "application/json");
+      }
     } else {
       init.body = await valueOf(body, context) ?? await this.#bodyOfRequest();
     }
@@ -212,8 +215,10 @@ function stringify(value: unknown): string {
   throw new TypeError(`Cannot connect: "json" must be a JSON value: received ${typeof value}`);
 }
 
+let guarded: boolean | undefined;
+
 /** Whether this platform keeps forbidden request headers from being set, as browsers do. */
 function guardsHeaders(): boolean {
-  const request = new Request("http://localhost/", { headers: { "sec-probe": "1" } });
-  return !request.headers.has("sec-probe");
+  return guarded ??= !new Request("http://localhost/", { headers: { "sec-probe": "1" } })
+    .headers.has("sec-probe");
 }

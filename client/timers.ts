@@ -6,10 +6,15 @@
 
 import { MAX_TIMER } from "./retry.ts";
 
-/** Calls back once. Clear it with what is returned. Timers are clamped, for they would fire at once. */
-export function startTimer(callback: () => void, ms: number): () => void {
-  const timer = setTimeout(callback, Math.min(ms, MAX_TIMER));
-  return () => clearTimeout(timer);
+/**
+ * Calls back once. Clear it with what is returned. Timers are clamped, for they would fire at once.
+ *
+ * @param unref It does not keep a process alive, where the platform has that.
+ */
+export function startTimer(callback: () => void, ms: number, unref = false): () => void {
+  const timer: number | { unref?(): void } = setTimeout(callback, Math.min(ms, MAX_TIMER));
+  if (unref && typeof timer === "object") timer.unref?.();
+  return () => clearTimeout(timer as number);
 }
 
 /**

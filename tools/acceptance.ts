@@ -12,6 +12,7 @@
 import { encodeEvent } from "../encode.ts";
 import { type ServerSentEvent, ServerSentEventParser } from "../parse.ts";
 import { type Chunking, chunkings } from "../tests/chunkings.ts";
+import { overHttp } from "./_client_acceptance.ts";
 
 interface Vector {
   name: string;
@@ -91,6 +92,9 @@ async function checkRecording(folder: string, recording: Recording, seed: number
   if (JSON.stringify(again) !== JSON.stringify(events)) {
     wrong.push(`${recording.file}: encoded and parsed again`);
   }
+  const right = async (events: ServerSentEvent[]) =>
+    await sha256(triples(events)) === recording.sha256;
+  wrong.push(...await overHttp(recording.file, bytes, seed, right));
   return wrong;
 }
 
