@@ -62,6 +62,7 @@ export class RequestMaker {
   readonly #options: RequestOptions;
   readonly #request: Request | undefined;
   readonly #init: RequestInit;
+  readonly #headers: PerAttempt<HeadersInit | undefined>;
   readonly #custom: boolean;
   #requestBody: Promise<ArrayBuffer> | undefined = undefined;
   #streamed = false;
@@ -83,8 +84,10 @@ export class RequestMaker {
     } else {
       this.#url = typeof input === "function" ? input : resolveUrl(input, custom);
     }
-    // Once beforehand, so that a mistake is told at once.
-    if (typeof headers !== "function") new Headers(headers);
+    // Once beforehand, so that a mistake is told at once, and an iterator read once.
+    this.#headers = typeof headers === "function" || headers === undefined
+      ? headers
+      : new Headers(headers);
     if (typeof json !== "function" && json !== undefined) stringify(json);
   }
 
@@ -100,10 +103,10 @@ export class RequestMaker {
 
   /** Makes the next request. */
   async make(context: AttemptContext): Promise<Outgoing> {
-    const { headers: headersOption, body, json, lastEventIdParam } = this.#options;
+    const { body, json, lastEventIdParam } = this.#options;
     const { lastEventId } = context;
     const url = resolveUrl(await valueOf(this.#url, context), this.#custom);
-    const headers = new Headers(await valueOf(headersOption, context) ?? this.#request?.headers);
+    const headers = new Headers(await valueOf(this.#headers, context) ?? this.#request?.headers);
     const init: Outgoing["init"] = { ...this.#requestInit(), ...this.#init, headers };
     if (json !== undefined) {
       const value = await valueOf(json, context);
