@@ -13,7 +13,7 @@ import { ResponseError, RetriesExhaustedError, SseError } from "../../errors.ts"
 import { message, settle } from "../helpers.ts";
 import type { Answer } from "../fault/answer.ts";
 import { endless } from "../fault/hostile.ts";
-import { delay } from "../fault/real_time.ts";
+import { delay, within } from "../fault/real_time.ts";
 import { faultServer } from "../fault/server.ts";
 
 /** Connects again at once, but not for ever. */
@@ -249,6 +249,29 @@ Deno.test("connect frees the socket of each refusal that is tried again", async 
   assertEquals([await server.closed(0), await server.closed(1)], ["client", "client"]);
 });
 
+Deno.test("connect cancels the body of a refusal and aborts its request, for not every fetch does both", async () => {
+  for (const length of [1, 4_096]) {
+    let cancelled = 0;
+    const aborted: unknown[] = [];
+    let signal: AbortSignal | null | undefined;
+    const connection = connect("https://feed.example/", {
+      retry: { initialDelay: 0, maxAttempts: 2, statuses: [500] },
+      fetch: (_url, init) => {
+        aborted.push(signal?.aborted);
+        signal = init?.signal;
+        const body = new ReadableStream({
+          pull: (controller) => controller.enqueue(new Uint8Array(length)),
+          cancel: () => void cancelled++,
+        });
+        return Promise.resolve(new Response(body, { status: 500 }));
+      },
+    });
+    await assertRejects(() => connection.next(), RetriesExhaustedError);
+    aborted.push(signal?.aborted);
+    assertEquals([cancelled, aborted], [2, [undefined, true, true]], `${length}`);
+  }
+});
+
 Deno.test("connect tells a refusal although its body breaks", async () => {
   for (const end of ["reset", "cut"] as const) {
     await using server = await faultServer([{ status: 500, body: "abcdef", cutAt: 3, end }]);
@@ -273,6 +296,7 @@ Deno.test("connect waits 2 s for the body of a refusal, no longer, and frees its
     await delay(20);
     assertEquals([settled, server.open], [false, 1]);
     await clock.tickAsync(1);
+    await within(failed, 5_000, () => "The body is still waited for");
     const error = await failed;
     assertEquals([error.status, error.body], [500, "abc"]);
     assertEquals(await server.closed(0), "client");
