@@ -65,6 +65,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
   #retry: number | undefined = undefined;
   #started = false;
   #wasOpen = false;
+  /** A response has named an id. */
+  #named = false;
   /** `onState` has thrown. */
   #deaf = false;
 
@@ -153,7 +155,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
   }
 
   protected override onTaken(events: readonly ServerSentEvent[], count: number): void {
-    if (count === 0) return;
+    // Nothing to remember or to save while there are no ids.
+    if (count === 0 || !this.#named) return;
     this.#filter?.take(events, count);
     this.#saver?.save(events[count - 1].id);
   }
@@ -197,6 +200,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
       failure = { error };
     }
     this.#retry = link.retry ?? this.#retry;
+    this.#named ||= link.named;
     this.stats.events += events.length;
     if (complete) this.#finish({ reason: "ended" });
     else if (failure !== undefined) this.#fail(failure.error);

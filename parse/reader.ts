@@ -179,11 +179,11 @@ export abstract class EventQueue implements EventReader {
 
   readonly #handOutBatch = (): IteratorResult<ServerSentEvent[], undefined> => {
     if (this.#index === this.#events.length) return { done: true, value: undefined };
-    const batch = this.#events.slice(this.#index);
+    const batch = this.#index === 0 ? this.#events : this.#events.slice(this.#index);
     this.#take();
-    // A copy: the batch is its consumer's.
-    this.#events = batch.slice();
-    this.#index = batch.length;
+    // A copy, for the batch is its consumer's; of its last event where nobody is told of the others.
+    this.#events = batch.slice(this.onTaken === undefined ? -1 : 0);
+    this.#index = this.#events.length;
     return { done: false, value: batch };
   };
 
