@@ -54,6 +54,14 @@ export {
   TruncatedError,
 } from "./errors.ts";
 export {
+  EventSource,
+  EventSourceErrorEvent,
+  type EventSourceEventMap,
+  type EventSourceHandler,
+  type EventSourceInit,
+  type EventStreamInit,
+} from "./event_source.ts";
+export {
   type ChunkInput,
   EventAssemblerStream,
   type EventReader,

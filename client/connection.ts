@@ -114,10 +114,6 @@ export class Connection extends EventQueue implements EventStreamConnection {
     return this.#retry;
   }
 
-  get incomplete(): boolean {
-    return this.#link?.incomplete ?? false;
-  }
-
   get readable(): ReadableStream<ServerSentEvent> {
     return this.#readable ??= new ReadableStream({
       pull: async (controller) => {

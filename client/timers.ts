@@ -12,9 +12,10 @@ import { MAX_TIMER } from "./retry.ts";
  * @param unref It does not keep a process alive, where the platform has that.
  */
 export function startTimer(callback: () => void, ms: number, unref = false): () => void {
-  const timer: number | { unref?(): void } = setTimeout(callback, Math.min(ms, MAX_TIMER));
-  if (unref && typeof timer === "object") timer.unref?.();
-  return () => clearTimeout(timer as number);
+  const timer = setTimeout(callback, Math.min(ms, MAX_TIMER));
+  // A number in browsers, an object elsewhere.
+  if (unref) (timer as { unref?(): void }).unref?.();
+  return () => clearTimeout(timer);
 }
 
 /**

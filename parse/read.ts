@@ -65,7 +65,7 @@ export function readEvents(source: Response | ChunkInput, options: ReadOptions =
 }
 
 /** Reads from one source to its end. */
-class SourceReader extends EventQueue {
+class SourceReader extends EventQueue implements EventReader {
   readonly #parser: ServerSentEventParser;
   readonly #source: ChunkSource;
   readonly #signal: AbortSignal | undefined;

@@ -63,7 +63,8 @@ export interface EventReader
  * A queue of events before something to read them from. Events that are there are given without
  * waiting: an async generator would wait for each.
  */
-export abstract class EventQueue implements EventReader {
+export abstract class EventQueue
+  implements AsyncIterableIterator<ServerSentEvent>, AsyncDisposable, JsonReadable {
   // The events of one chunk, of which `#index` were handed out and `#held` of these are taken.
   // `#taken` is the last event ID before all of them.
   #events: ServerSentEvent[] = [];
@@ -101,8 +102,6 @@ export abstract class EventQueue implements EventReader {
 
   /** Waited for before the end, or the failure, is told. */
   protected beforeEnd?(): Promise<void>;
-
-  abstract readonly incomplete: boolean;
 
   get lastEventId(): string {
     return this.#held === 0 ? this.#taken : this.#events[this.#held - 1].id;

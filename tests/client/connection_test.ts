@@ -347,3 +347,85 @@ Deno.test("Connection keeps the reconnection time and the last event ID over res
   assertEquals(asked, [250, 250]);
   assertEquals((await server.request(2)).lastEventId, "1");
 });
+
+Deno.test("Connection does not ask anew behind the half of an answer, where `onEnd` is close", async () => {
+  await using server = await faultServer([
+    { body: "data: Hel\n\n", end: "stall" },
+  ]);
+  const connection = connect(server.url, {
+    json: { prompt: "Hello" },
+    retry: { onEnd: "close", initialDelay: 0 },
+  });
+  assertEquals((await connection.next()).value?.data, "Hel");
+  (await server.request(0)).reply.reset();
+  const error = await assertRejects(() => connection.next(), TruncatedError);
+  assert((error as TruncatedError).cause instanceof SseError);
+  assertEquals(server.requests.length, 1);
+});
+
+Deno.test("Connection asks again where `onEnd` is close and the answer has ids, or no event yet", async () => {
+  for (const body of ["id: 1\ndata: a\n\n", ": nothing yet\n"]) {
+    await using server = await faultServer([
+      { body, end: "stall" },
+      { body: "id: 2\ndata: b\n\n" },
+    ]);
+    const connection = connect(server.url, { retry: { onEnd: "close", initialDelay: 0 } });
+    const { reply } = await server.request(0);
+    const events = Array.fromAsync(connection);
+    while (connection.stats.bytes < body.length) await delay(1);
+    reply.reset();
+    assertEquals((await events).at(-1)?.data, "b");
+  }
+});
+
+Deno.test("Connection is closed whenever close() comes between a response and its first read", async () => {
+  for (let turns = 0; turns < 24; turns++) {
+    let cancelled = false;
+    const body = new ReadableStream({
+      cancel: () => {
+        cancelled = true;
+      },
+    });
+    const connection = connect("http://127.0.0.1:9/", {
+      fetch: async () => {
+        (async () => {
+          for (let i = 0; i < turns; i++) await undefined;
+          connection.close();
+        })();
+        await undefined;
+        return new Response(body, { headers: { "content-type": "text/event-stream" } });
+      },
+    });
+    assertEquals(await connection.next(), { done: true, value: undefined });
+    await delay(0);
+    assertEquals([cancelled, connection.readyState], [true, "closed"], `after ${turns} turns`);
+  }
+});
+
+Deno.test("Connection that is closed at once does not look at its signal", async () => {
+  const connection = connect("http://127.0.0.1:9/", { signal: AbortSignal.abort("gone") });
+  connection.close("enough");
+  assertEquals(await connection.closed, { reason: "closed", cause: "enough" });
+  assertEquals(await connection.next(), { done: true, value: undefined });
+});
+
+Deno.test("Connection reports what `onState` throws when there is nothing left to fail", async () => {
+  const reported = Promise.withResolvers<unknown>();
+  const listener = (event: ErrorEvent) => {
+    event.preventDefault();
+    reported.resolve(event.error);
+  };
+  addEventListener("error", listener);
+  try {
+    const mine = new Error("mine");
+    const connection = connect("http://127.0.0.1:9/", {
+      onState: ({ state }) => {
+        if (state === "closed") throw mine;
+      },
+    });
+    connection.close();
+    assertStrictEquals(await reported.promise, mine);
+  } finally {
+    removeEventListener("error", listener);
+  }
+});
