@@ -354,7 +354,7 @@ Deno.test("Connection does not ask anew behind the half of an answer, where `onE
   ]);
   const connection = connect(server.url, {
     json: { prompt: "Hello" },
-    retry: { onEnd: "close", initialDelay: 0 },
+    retry: { onEnd: "close", initialDelay: 0, maxAttempts: 3 },
   });
   assertEquals((await connection.next()).value?.data, "Hel");
   (await server.request(0)).reply.reset();
