@@ -4,7 +4,7 @@
  * @module
  */
 
-const parts = Deno.args;
+const parts = Deno.args.length > 0 ? Deno.args : ["feed", "read", "encode"];
 const script = new URL("./figures.ts", import.meta.url).pathname;
 const bundle = await Deno.makeTempFile({ suffix: ".mjs" });
 
@@ -25,14 +25,20 @@ const OTHERS = [
   { name: "Bun", package: "bun@1.4.5", command: "bun" },
 ];
 
-let failed = !await run(Deno.execPath(), ["run", "-A", script, ...parts]);
+/** Each part in a process of its own: what was compiled for one is not in the way of the next. */
+async function runParts(command: string, ...args: string[]): Promise<boolean> {
+  let success = true;
+  for (const part of parts) success = await run(command, [...args, part]) && success;
+  return success;
+}
+
+let failed = !await runParts(Deno.execPath(), "run", "-A", script);
 try {
   const bundling = ["bundle", "--quiet", "--platform", "deno", "-o", bundle, script];
   if (!await run(Deno.execPath(), bundling)) throw new Error(`Cannot bundle ${script}`);
   for (const { name, package: from, command } of OTHERS) {
     console.log("");
-    const args = ["--yes", `--package=${from}`, "--", command, bundle, ...parts];
-    if (!await run("npx", args)) {
+    if (!await runParts("npx", "--yes", `--package=${from}`, "--", command, bundle)) {
       console.log(`${name}: failed, see above; it needs npx on PATH and the npm registry`);
       failed = true;
     }
