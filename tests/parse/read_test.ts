@@ -863,6 +863,7 @@ Deno.test("EventReader.lastEventId moves when the next event is asked for, befor
   assertEquals(reader.lastEventId, "1");
   await reader.return();
   assertEquals(reader.lastEventId, "1");
+  assertEquals(await reader.next(), { done: true, value: undefined });
 });
 
 Deno.test("EventReader.lastEventId moves past a batch when the next is asked for", async () => {
@@ -955,17 +956,32 @@ Deno.test("EventReader reads bytes in chunks of any size as one stream", async (
 Deno.test("EventReader answers calls in their order, also one made while others wait", async () => {
   const reader = readEvents("data: a\n\ndata: b\n\ndata: c\n\n");
   const order: string[] = [];
-  const tell = ({ value }: IteratorResult<ServerSentEvent, undefined>) => order.push(value!.data);
+  const tell = (who: string) => ({ value }: IteratorResult<ServerSentEvent, undefined>) =>
+    order.push(`${who} has ${value!.data}`);
   let late: Promise<unknown> | undefined;
   const first = reader.next().then((result) => {
-    tell(result);
-    late = reader.next().then(tell);
+    tell("first")(result);
+    late = reader.next().then(tell("late"));
   });
-  const second = reader.next().then(tell);
+  const second = reader.next().then(tell("second"));
   await first;
   await second;
   await late;
-  assertEquals(order, ["a", "b", "c"]);
+  assertEquals(order, ["first has a", "second has b", "late has c"]);
+});
+
+Deno.test("EventReader.lastEventId moves with calls that overlap, and while the next is waited for", async () => {
+  const silent = new ReadableStream<string>({
+    start: (controller) => controller.enqueue("id: 1\ndata: a\n\nid: 2\ndata: b\n\n"),
+  });
+  const reader = readEvents(silent);
+  await Promise.all([reader.next(), reader.next()]);
+  assertEquals(reader.lastEventId, "1");
+  const next = reader.next();
+  assertEquals(reader.lastEventId, "2");
+  await reader.return();
+  assertEquals(await next, { done: true, value: undefined });
+  assertEquals(reader.lastEventId, "2");
 });
 
 Deno.test("EventReader.lastEventId stays before the event in hand when the loop is left", async () => {
