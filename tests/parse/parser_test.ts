@@ -659,3 +659,20 @@ Deno.test("ServerSentEventParser takes a lone bad byte between texts for U+FFFD"
     assertSame(events, [message("a\ufffdb")], `${byte}`);
   }
 });
+
+Deno.test("T9: a name that differs from that of a field in one letter is ignored", () => {
+  for (const field of ["data", "event", "id", "retry"]) {
+    for (let i = 0; i < field.length; i++) {
+      for (const step of [-1, 1]) {
+        const letter = String.fromCharCode(field.charCodeAt(i) + step);
+        const name = `${field.slice(0, i)}${letter}${field.slice(i + 1)}`;
+        const bytes = new TextEncoder().encode(`${name}: 7\ndata: a\n\n`);
+        assertEquals(
+          new ServerSentEventParser().feed(bytes),
+          [{ event: "message", data: "a", id: "" }],
+          name,
+        );
+      }
+    }
+  }
+});
