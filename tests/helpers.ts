@@ -7,6 +7,7 @@
 import { assertEquals } from "@std/assert";
 import { type ParserOptions, type ServerSentEvent, ServerSentEventParser } from "../parse.ts";
 import { chunkings } from "./chunkings.ts";
+import { delay } from "./fault/real_time.ts";
 import { oracle, type OracleResult } from "./oracle.ts";
 
 /** How many inputs a property test tries. */
@@ -159,4 +160,22 @@ export function countedStream<T>(
 /** Lets all that can run without timers and I/O run. */
 export async function settle(): Promise<void> {
   for (let i = 0; i < 100; i++) await Promise.resolve();
+}
+
+/** The reasons of the rejections that nobody handles while `work` runs. */
+export async function unhandled(work: () => Promise<unknown>): Promise<unknown[]> {
+  const reasons: unknown[] = [];
+  const note = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    reasons.push(event.reason);
+  };
+  globalThis.addEventListener("unhandledrejection", note);
+  try {
+    await work();
+    // They are told of after the microtasks.
+    await delay(0);
+  } finally {
+    globalThis.removeEventListener("unhandledrejection", note);
+  }
+  return reasons;
 }

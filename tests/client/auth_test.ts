@@ -8,7 +8,7 @@ import {
   type UnauthorizedContext,
 } from "../../client.ts";
 import { ResponseError, SseError } from "../../errors.ts";
-import { settle, text } from "../helpers.ts";
+import { settle, text, unhandled } from "../helpers.ts";
 import { endless } from "../fault/hostile.ts";
 import { faultServer } from "../fault/server.ts";
 
@@ -307,13 +307,7 @@ for (
 }
 
 Deno.test("connect leaves no rejection unhandled where onUnauthorized fails after the close", async () => {
-  const reasons: unknown[] = [];
-  const note = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    reasons.push(event.reason);
-  };
-  globalThis.addEventListener("unhandledrejection", note);
-  try {
+  const reasons = await unhandled(async () => {
     await using server = await faultServer([DENIED]);
     const { begun, fail, ...auth } = slowRenewal();
     const connection = connect(server.url, auth);
@@ -322,9 +316,7 @@ Deno.test("connect leaves no rejection unhandled where onUnauthorized fails afte
     await connection.closed;
     fail(new Error("late"));
     await server.closed(0);
-  } finally {
-    globalThis.removeEventListener("unhandledrejection", note);
-  }
+  });
   assertEquals(reasons, []);
 });
 

@@ -10,7 +10,7 @@ import {
 } from "@std/assert";
 import { connect, type ConnectOptions } from "../../client.ts";
 import { ResponseError, RetriesExhaustedError, SseError } from "../../errors.ts";
-import { message, settle } from "../helpers.ts";
+import { message, settle, unhandled } from "../helpers.ts";
 import type { Answer } from "../fault/answer.ts";
 import { endless } from "../fault/hostile.ts";
 import { delay, within } from "../fault/real_time.ts";
@@ -37,23 +37,6 @@ function assertIsNetworkError(cause: unknown): SseError {
   if (!(cause instanceof SseError)) throw new AssertionError(`${cause}`);
   assertEquals([cause.code, cause.name], ["ERR_SSE_NETWORK", "SseError"]);
   return cause;
-}
-
-/** Counts rejections that nobody handles while `work` runs. */
-async function unhandled(work: () => Promise<unknown>): Promise<unknown[]> {
-  const reasons: unknown[] = [];
-  const note = (event: PromiseRejectionEvent) => {
-    event.preventDefault();
-    reasons.push(event.reason);
-  };
-  globalThis.addEventListener("unhandledrejection", note);
-  try {
-    await work();
-    await delay(0);
-  } finally {
-    globalThis.removeEventListener("unhandledrejection", note);
-  }
-  return reasons;
 }
 
 // What opens
