@@ -22,7 +22,7 @@ import { cpuTime, geometricMean, median } from "./measure.ts";
 import type { Seen, Sink } from "./peers.ts";
 
 /** What is sent, and by how much longer than in the other benches: the request is the least of it. */
-const STREAMS = [{ name: "tiny", scale: 3 }, { name: "OpenAI-like", scale: 3 }];
+const STREAMS = [{ name: "tiny", scale: 12 }, { name: "OpenAI-like", scale: 12 }];
 /** How long one stream is timed, in ms, and how often at most. */
 const TIME = 9_000;
 const ROUNDS = 40;
@@ -174,9 +174,9 @@ async function measure(url: string, total: number): Promise<Record<Name, Cost>> 
   }])) as Record<Name, Cost>;
 }
 
-function printTable(corpus: Corpus, costs: Record<Name, Cost>): void {
+function printTable(corpus: Corpus, total: number, costs: Record<Name, Cost>): void {
   const size = (corpus.bytes.length / 1_048_576).toFixed(2);
-  console.log(`\n${corpus.name}: ${corpus.events.length} events, ${size} MB a response`);
+  console.log(`\n${corpus.name}: ${total} events, ${size} MB a response`);
   console.log(`${"".padEnd(34)}${"events/s".padStart(12)}${"CPU µs/event".padStart(14)}`);
   for (const name of NAMES) {
     const { cpu, wall } = costs[name];
@@ -225,8 +225,10 @@ if (first === "--serve") {
     const url = `${server.url}/${i}`;
     for (const name of NAMES) await assertEvents(name, url, corpus);
     const total = corpus.events.length;
+    // Nobody who reads a stream holds all of it, and what is held is paid for by each collection.
+    corpus.events.length = 0;
     results.push({ corpus, costs: await measure(url, total) });
-    printTable(corpus, results[i].costs);
+    printTable(corpus, total, results[i].costs);
   }
   printFigures(results);
   if (last === undefined) throw new Error("Nothing was timed");

@@ -56,9 +56,9 @@ export class Connection extends EventQueue implements EventStreamConnection {
   #readable: ReadableStream<ServerSentEvent> | undefined = undefined;
 
   // The loop that connects: `#connecting` is over when there is a link, or none will be. A
-  // controller belongs to one attempt or wait; whoever finds another in its place is superseded.
+  // controller belongs to one attempt or wait; whoever does not find its own is superseded.
   #connecting: Promise<void>;
-  #controller = new AbortController();
+  #controller: AbortController | undefined = undefined;
   #link: Link | undefined = undefined;
   #losses = 0;
   #cause: unknown = undefined;
@@ -133,7 +133,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
     if (this.ended || !this.#started) return;
     this.drop();
     this.#unlink()?.catch(() => {});
-    this.#controller.abort();
+    this.#controller?.abort();
     this.#losses = 0;
     this.#cause = undefined;
     this.#connecting = this.#connect();
@@ -236,7 +236,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
     const { store } = this.#options;
     if (store !== undefined && !this.ended) {
       try {
-        const id = await orAbort(store.load(), this.#controller.signal);
+        const { signal } = this.#controller = new AbortController();
+        const id = await orAbort(store.load(), signal);
         if (id !== undefined) {
           new ServerSentEventParser({ lastEventId: id });
           this.taken = id;
@@ -316,6 +317,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
       cause = new TruncatedError("Cannot finish stream: the body broke off", { cause });
     }
     this.#unlink()?.catch(() => {});
+    this.#controller = undefined;
     this.#connecting = this.#waitAfter(cause).then((again) => again ? this.#connect() : undefined);
   }
 
@@ -392,12 +394,15 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#readyState = "closed";
     this.#signal?.removeEventListener("abort", this.#onAbort);
     const cancelled = this.#unlink();
-    this.#controller.abort();
-    this.#settleOpened.reject(
-      info.reason === "failed" || info.reason === "aborted"
-        ? info.cause
-        : new SseError("ERR_SSE_CLOSED", "Cannot open: the connection was closed before"),
-    );
+    this.#controller?.abort();
+    // Only where it is told: an error takes a stack, which is felt in short answers.
+    if (!this.#wasOpen) {
+      this.#settleOpened.reject(
+        info.reason === "failed" || info.reason === "aborted"
+          ? info.cause
+          : new SseError("ERR_SSE_CLOSED", "Cannot open: the connection was closed before"),
+      );
+    }
     this.#tell({ state: "closed", ...info });
     const saved = this.#saver?.flush();
     // Without a store at once: who looks at it in the same turn finds it settled.

@@ -23,6 +23,7 @@ export class Link {
   readonly #idle: Watch | undefined;
   readonly #firstEvent: Watch | undefined;
   #late: TimeoutError | undefined = undefined;
+  #ended = false;
 
   constructor(
     source: ChunkSource,
@@ -70,7 +71,9 @@ export class Link {
     if (this.#late !== undefined) throw this.#late;
     this.#idle?.pause(true);
     this.#firstEvent?.pause(false);
-    return result.done ? undefined : result.value;
+    if (!result.done) return result.value;
+    this.#ended = true;
+    return undefined;
   }
 
   /** Parses a chunk; `events` also holds what came before a fault. */
@@ -84,13 +87,15 @@ export class Link {
   }
 
   /** Lets go of the response; a pending read settles. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#idle?.stop();
     this.#firstEvent?.stop();
+    // An answer that is over has nothing to free, and to abort costs an error with its stack.
+    if (this.#ended) return;
     const cancelled = this.#source.cancel(undefined);
     // Not every body that is cancelled ends its request.
     this.#controller.abort();
-    return cancelled;
+    await cancelled;
   }
 
   #watch(phase: TimeoutPhase, ms: number | false | undefined): Watch | undefined {

@@ -20,7 +20,7 @@ export type ChunkResult =
 
 /** Chunks, read one by one. */
 export interface ChunkSource {
-  /** The next chunk. Not called again before it has settled. */
+  /** The next chunk, of which bytes stay until the next call: not before this one has settled. */
   read(): Promise<ChunkResult>;
   /** Stops the source. A pending read settles at once, whatever the source does. */
   cancel(reason: unknown): Promise<void>;
@@ -31,7 +31,7 @@ export function openSource(input: ChunkInput): ChunkSource {
   if (typeof input === "string" || ArrayBuffer.isView(input)) return new IteratorSource([input]);
   // By shape and not by class: a polyfill or another realm has classes of its own.
   if (typeof input === "object" && input !== null) {
-    if ("getReader" in input) return new StreamSource(input);
+    if ("getReader" in input) return openStream(input);
     if (Symbol.asyncIterator in input || Symbol.iterator in input) return new IteratorSource(input);
   }
   throw new TypeError(
@@ -41,20 +41,74 @@ export function openSource(input: ChunkInput): ChunkSource {
   );
 }
 
+function openStream(stream: ReadableStream<Uint8Array | string>): ChunkSource {
+  if (stream.locked) {
+    throw new TypeError(
+      "Cannot read events: the stream is locked by another reader, pass one that nobody reads",
+    );
+  }
+  return openByteStream(stream) ?? new StreamSource(stream.getReader());
+}
+
+/** `undefined` if the stream is none of bytes, or only has the shape of a stream. */
+function openByteStream(stream: ReadableStream<unknown>): ChunkSource | undefined {
+  if (!(stream instanceof ReadableStream)) return undefined;
+  try {
+    return new ByteStreamSource(stream.getReader({ mode: "byob" }));
+  } catch {
+    return undefined;
+  }
+}
+
 class StreamSource implements ChunkSource {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array | string>;
 
-  constructor(stream: ReadableStream<Uint8Array | string>) {
-    if (stream.locked) {
-      throw new TypeError(
-        "Cannot read events: the stream is locked by another reader, pass one that nobody reads",
-      );
-    }
-    this.#reader = stream.getReader();
+  constructor(reader: ReadableStreamDefaultReader<Uint8Array | string>) {
+    this.#reader = reader;
   }
 
   read(): Promise<ChunkResult> {
     return this.#reader.read();
+  }
+
+  cancel(reason: unknown): Promise<void> {
+    return this.#reader.cancel(reason);
+  }
+}
+
+/** The buffer of a stream begins with this many bytes and doubles when a chunk fills it. */
+const BUFFER_SIZE = 8_192;
+/** As much as Deno reads from a socket at once. */
+const MAX_BUFFER_SIZE = 65_536;
+
+/**
+ * A stream that reads into a buffer of ours, as the body of a response does on Deno and Node: always
+ * the same one, for to make one for each chunk costs more than to parse it (`bench:connect`).
+ */
+class ByteStreamSource implements ChunkSource {
+  readonly #reader: ReadableStreamBYOBReader;
+  #buffer = new ArrayBuffer(BUFFER_SIZE);
+  #end: (() => void) | undefined = undefined;
+
+  constructor(reader: ReadableStreamBYOBReader) {
+    this.#reader = reader;
+    // A source that closes without an answer to the pending read, as one does that was not written
+    // for buffers of others, would leave it pending for ever.
+    reader.closed.then(() => this.#end?.(), () => {});
+  }
+
+  read(): Promise<ChunkResult> {
+    return new Promise<ChunkResult>((resolve, reject) => {
+      this.#end = () => resolve({ done: true });
+      this.#reader.read(new Uint8Array(this.#buffer)).then((result) => {
+        if (result.done) return resolve({ done: true });
+        const { buffer, byteLength } = result.value;
+        // It was lent to the stream; one that is filled was too small.
+        const full = byteLength === buffer.byteLength && byteLength < MAX_BUFFER_SIZE;
+        this.#buffer = full ? new ArrayBuffer(2 * byteLength) : buffer;
+        resolve({ value: new Uint8Array(buffer, 0, byteLength) });
+      }, reject);
+    });
   }
 
   cancel(reason: unknown): Promise<void> {

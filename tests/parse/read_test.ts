@@ -997,3 +997,121 @@ Deno.test("EventReader.lastEventId is not moved by what a consumer does to its b
   for await (const batch of reader.batches()) batch.length = 0;
   assertEquals(reader.lastEventId, "2");
 });
+
+// Byte streams: read into a buffer of the reader
+
+/** A byte stream; `close` ends it, and answers a read that waits only if it is told to. */
+function byteStream(chunks: Uint8Array[], answers: boolean) {
+  let controller!: ReadableByteStreamController;
+  const stream = new ReadableStream({
+    type: "bytes",
+    start: (given) => void (controller = given),
+    pull(given) {
+      const chunk = chunks.shift();
+      if (chunk !== undefined) given.enqueue(chunk);
+    },
+  });
+  return {
+    stream,
+    close() {
+      controller.close();
+      if (answers) controller.byobRequest?.respond(0);
+    },
+    fail: (error: unknown) => controller.error(error),
+  };
+}
+
+for (const [what, answers] of [["answers", true], ["does not answer", false]] as const) {
+  Deno.test(`readEvents ends with a byte stream that ${what} the read that waits as it closes`, async () => {
+    const { stream, close } = byteStream([utf8("data: a\n\ndata: b")], answers);
+    const reader = readEvents(stream);
+    assertEquals(await reader.next(), { done: false, value: message("a") });
+    const next = reader.next();
+    await settle();
+    close();
+    assertEquals(await next, { done: true, value: undefined });
+    assertEquals([reader.incomplete, stream.locked], [true, true]);
+  });
+}
+
+Deno.test("readEvents reads a byte stream whose chunks are larger and smaller than its buffer", async () => {
+  const events = Array.from({ length: 40_000 }, (_, i) => message(`${i} é ${"x".repeat(i % 50)}`));
+  const bytes = utf8(events.map(({ data }) => `data: ${data}\n\n`).join(""));
+  const chunks: Uint8Array[] = [];
+  for (let at = 0, size = 1; at < bytes.length; at += size, size = size * 3 % 200_003) {
+    chunks.push(bytes.slice(at, at + size));
+  }
+  assert(chunks.some(({ length }) => length > 65_536) && chunks.some(({ length }) => length < 100));
+  const { stream, close } = byteStream(chunks, true);
+  const seen: ServerSentEvent[] = [];
+  for await (const event of readEvents(stream)) {
+    seen.push(event);
+    if (seen.length === events.length) setTimeout(close);
+  }
+  assertEquals(seen.length, events.length);
+  assertEquals(JSON.stringify(seen), JSON.stringify(events));
+});
+
+Deno.test("readEvents reads into one buffer that grows to 64 KB", async () => {
+  const sizes: number[] = [];
+  const buffers = new Set<number>();
+  let left = 12;
+  const stream = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const { view } = controller.byobRequest!;
+      sizes.push(view!.byteLength);
+      buffers.add(view!.buffer.byteLength);
+      if (left-- === 0) {
+        controller.close();
+        return controller.byobRequest!.respond(0);
+      }
+      new Uint8Array(view!.buffer).fill(10);
+      controller.byobRequest!.respond(left < 4 ? 10 : view!.byteLength);
+    },
+  });
+  for await (const _ of readEvents(stream));
+  const full = 65_536;
+  assertEquals(sizes, [8_192, 16_384, 32_768, ...new Array(10).fill(full)]);
+  assertEquals(buffers, new Set([8_192, 16_384, 32_768, full]));
+});
+
+Deno.test("readEvents passes on what a byte stream fails of, also while a read waits", async () => {
+  const { stream, fail } = byteStream([utf8("data: a\n\n")], false);
+  const reader = readEvents(stream);
+  await reader.next();
+  const next = outcome(reader.next());
+  await settle();
+  fail("broken");
+  assertEquals(await next, { error: "broken" });
+});
+
+Deno.test("readEvents is left while a byte stream is read, and the stream is cancelled", async () => {
+  const cancelled: unknown[] = [];
+  const stream = new ReadableStream({
+    type: "bytes",
+    cancel: (reason) => void cancelled.push(reason),
+  });
+  const controller = new AbortController();
+  const reader = readEvents(stream, { signal: controller.signal });
+  const next = outcome(reader.next());
+  await settle();
+  controller.abort("enough");
+  assertEquals(await next, { error: "enough" });
+  assertEquals(cancelled, ["enough"]);
+});
+
+Deno.test("readEvents keeps its hands off the bytes of a stream that ignores its buffer", async () => {
+  const bytes = utf8(STREAM);
+  const plain = [bytes][Symbol.iterator]();
+  const stream = {
+    locked: false,
+    getReader: () => ({
+      read: () => Promise.resolve(plain.next()),
+      cancel: () => Promise.resolve(),
+      closed: new Promise(() => {}),
+    }),
+  } as unknown as ReadableStream<Uint8Array>;
+  assertEquals(await Array.fromAsync(readEvents(stream)), AB);
+  assertEquals(text(bytes), STREAM);
+});
