@@ -32,6 +32,9 @@
  * | `ERR_SSE_REDIRECT` | {@linkcode RedirectError} |
  * | `ERR_SSE_BODY_USED` | {@linkcode SseError}: the request body is a stream and cannot be sent again |
  * | `ERR_SSE_CLOSED` | {@linkcode SseError}: the connection was closed before it opened |
+ * | `ERR_SSE_SESSION_CLOSED` | {@linkcode SessionClosedError} |
+ * | `ERR_SSE_SLOW_CONSUMER` | {@linkcode SlowConsumerError} |
+ * | `ERR_SSE_LOG_GAP` | {@linkcode LogGapError} |
  */
 export type SseErrorCode =
   | "ERR_SSE_STATUS"
@@ -45,7 +48,10 @@ export type SseErrorCode =
   | "ERR_SSE_RETRIES_EXHAUSTED"
   | "ERR_SSE_REDIRECT"
   | "ERR_SSE_BODY_USED"
-  | "ERR_SSE_CLOSED";
+  | "ERR_SSE_CLOSED"
+  | "ERR_SSE_SESSION_CLOSED"
+  | "ERR_SSE_SLOW_CONSUMER"
+  | "ERR_SSE_LOG_GAP";
 
 /**
  * The base class of everything this library throws at run time.
@@ -423,5 +429,122 @@ export class RedirectError extends SseError {
     super("ERR_SSE_REDIRECT", message);
     this.from = from;
     this.to = to;
+  }
+}
+
+/**
+ * Something was sent to a session that has ended. `cause` is the reason why it ended.
+ *
+ * @example Stop when the reader is gone
+ * ```ts
+ * import { eventStreamResponse } from "@webstreams/sse/server";
+ * import { SessionClosedError } from "@webstreams/sse/errors";
+ * import { assert, assertRejects } from "@std/assert";
+ *
+ * const response = eventStreamResponse(async (session) => {
+ *   session.close();
+ *   await assertRejects(() => session.send({ data: "late" }), SessionClosedError);
+ * });
+ * assert((await response.text()).startsWith(":"));
+ * ```
+ */
+export class SessionClosedError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "SessionClosedError";
+
+  /**
+   * Makes an error for a session that has ended.
+   *
+   * @param message The sentence for people.
+   * @param options Takes the `cause`.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_SSE_SESSION_CLOSED", message, options);
+  }
+}
+
+/**
+ * A reader took its bytes so slowly that more than `maxQueueBytes` of them waited for it.
+ *
+ * @example How many bytes waited
+ * ```ts
+ * import { SlowConsumerError } from "@webstreams/sse/errors";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new SlowConsumerError(1_100_000, 1_048_576).queuedBytes, 1_100_000);
+ * ```
+ */
+export class SlowConsumerError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "SlowConsumerError";
+  /** How many bytes would have waited. */
+  readonly queuedBytes: number;
+
+  /**
+   * Makes an error for a reader that is too slow.
+   *
+   * @param queuedBytes How many bytes would have waited.
+   * @param maxQueueBytes How many may.
+   */
+  constructor(queuedBytes: number, maxQueueBytes: number) {
+    super(
+      "ERR_SSE_SLOW_CONSUMER",
+      `Cannot queue event: ${queuedBytes} bytes would wait for a slow reader and ${maxQueueBytes} may, await "send" or raise "maxQueueBytes"`,
+    );
+    this.queuedBytes = queuedBytes;
+  }
+}
+
+/**
+ * Why events between two ids cannot be given: retention has removed them (`"trimmed"`), the log has
+ * lost its memory since (`"epoch"`), or the id is none that this log has given (`"unknown"`).
+ */
+export type LogGapReason = "trimmed" | "epoch" | "unknown";
+
+/** A hole in what a log can give. */
+export interface LogGap {
+  /** The id after which events were asked for. */
+  readonly asked: string;
+  /** The id of the first event from which on all are there; it may be one that is yet to come. */
+  readonly first: string;
+  /** Why there is a hole. */
+  readonly reason: LogGapReason;
+}
+
+/**
+ * An event log no longer holds what comes after an id.
+ *
+ * @example What was asked for, and what there is
+ * ```ts
+ * import { MemoryEventLog } from "@webstreams/sse/server";
+ * import { LogGapError } from "@webstreams/sse/errors";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using log = new MemoryEventLog({ maxEvents: 1 });
+ * const asked = await log.append("news", { data: "a" });
+ * await log.append("news", { data: "b" });
+ * const first = await log.append("news", { data: "c" });
+ * const read = () => Array.fromAsync(log.read("news", { after: asked }));
+ * const error = await assertRejects(read, LogGapError);
+ * assertEquals(error.gap, { asked, first, reason: "trimmed" });
+ * ```
+ */
+export class LogGapError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "LogGapError";
+  /** What was asked for, what there is, and why. */
+  readonly gap: LogGap;
+
+  /**
+   * Makes an error for a hole.
+   *
+   * @param gap What was asked for, what there is, and why.
+   */
+  constructor(gap: LogGap) {
+    super(
+      "ERR_SSE_LOG_GAP",
+      `Cannot read events after "${gap.asked}": the first that is there is "${gap.first}" (${gap.reason})`,
+    );
+    this.gap = gap;
   }
 }

@@ -419,8 +419,11 @@ export class Connection extends EventQueue implements EventStreamConnection {
     } catch (error) {
       this.#deaf = true;
       // After the end there is nothing left that could fail.
-      if (this.ended) queueMicrotask(() => reportError(error));
-      else this.#fail(error);
+      if (this.ended) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      } else this.#fail(error);
     }
   }
 }

@@ -74,7 +74,7 @@ interface Signature {
 }
 
 interface Members {
-  constructors?: (Documented & Signature)[];
+  constructors?: (Documented & Signature & { accessibility?: string })[];
   properties?: (Documented & { name: string; optional?: boolean; accessibility?: string })[];
   methods?: Method[];
   callSignatures?: (Documented & Signature)[];
@@ -127,6 +127,7 @@ function memberProblems(owner: string, members: Members, areOptions: boolean): s
   const { constructors = [], properties = [], methods = [], callSignatures = [] } = members;
   const problems: string[] = [];
   for (const made of signatures(constructors, (made) => made)) {
+    if (made.accessibility === "private") continue;
     const name = `new ${owner}`;
     problems.push(...common(name, made), ...paramProblems(name, made, made));
   }

@@ -35,6 +35,15 @@ export interface Event {
 }
 
 /**
+ * What only its maker can make.
+ *
+ * ${EXAMPLE}
+ */
+export class Made {
+  private constructor(secret: number) {}
+}
+
+/**
  * Reads lines.
  *
  * ${EXAMPLE}
