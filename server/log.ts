@@ -78,20 +78,25 @@ export interface TopicsOptions {
  *   without a hole, in the order in which they were appended. `epoch` is 1 to 32 letters, digits, `-`
  *   and `_`; it changes whenever the log may have lost its memory, so that no id is given twice. An
  *   id where `seq` is 0 stands before the first event.
+ *   A topic is any text of 1 to 256 UTF-16 code units without control characters.
  * - **An append is atomic.** When it has resolved, the event can be read and goes to all that follow,
  *   on every machine. When it has rejected, nobody ever sees the event; if that cannot be told, it
  *   rejects too, and `idempotencyKey` makes it safe to try again. All see the events of a topic in
  *   the same order.
  * - **Reading tells of a gap.** If the event after `after` is no longer held, or `after` is of another
  *   epoch, or was never given, `read` rejects with `LogGapError` at its first event, and never leaves
- *   a hole. It waits for its consumer: it reads no more than a bounded number of events ahead.
+ *   a hole. It waits for its consumer: it reads no more than a bounded number of events ahead. Where
+ *   nothing is asked for, `until` being at or before `after`, there is no gap; an `until` that is no id
+ *   of the epoch of now is a caller's mistake.
  * - **Following and reading join.** What `follow` resolves with is an id of the epoch of now: each
  *   event after it goes to `onEvent`, none up to it does, and what `onEvent` was given can be read.
  * - **Retention is bounded**, in events, bytes and time, by the log's own options.
  * - **`close` frees all**: timers, sockets and subscriptions that the log has opened itself, but not a
- *   client that it was handed. Calls after it reject with `TypeError`; readers and followers end.
+ *   client that it was handed. Calls after it reject with `TypeError`, and so does a reading that it
+ *   cuts, for an end would say that it was all; a second close does nothing.
  *
- * An event comes in as `append` was given it, but without `id`, and checked: it can be encoded.
+ * An event is kept as it is sent: line breaks of its data may become LF. A channel has checked that it
+ * can be encoded. `onEvent` and the like are called as functions, without `this`.
  *
  * @example A log is read from where a reader was
  * ```ts
