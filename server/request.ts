@@ -127,7 +127,12 @@ function setDefault(headers: Headers, name: string, value: string): void {
   if (!headers.has(name)) headers.set(name, value);
 }
 
-/** An answer that is no event stream, for people to read. No cache may keep it. */
+/**
+ * An answer that is no event stream, for people to read. No cache may keep it.
+ *
+ * @param given The headers that the stream would have had of its owner: a page of another origin, whom
+ * they let read, is to learn that it is refused, and not to take it for a lost connection.
+ */
 export function refusal(status: number, text: string, given?: HeadersInit): Response {
   const headers = new Headers(given);
   headers.set("content-type", "text/plain; charset=utf-8");
@@ -140,22 +145,32 @@ export function refusal(status: number, text: string, given?: HeadersInit): Resp
  *
  * @param retryAfter After how many seconds: the header knows whole ones only, at least one is said.
  */
-export function tooMany(retryAfter: number, text = "Too many readers, try again later"): Response {
+export function tooMany(
+  retryAfter: number,
+  text = "Too many readers, try again later",
+  given?: HeadersInit,
+): Response {
   const seconds = Math.max(1, Math.ceil(retryAfter));
   if (!Number.isSafeInteger(seconds)) {
     throw new RangeError(
       `Cannot refuse a request: "retryAfter" must be a number of seconds: received ${retryAfter}`,
     );
   }
-  return refusal(503, text, { "retry-after": String(seconds) });
+  const headers = new Headers(given);
+  headers.set("retry-after", String(seconds));
+  return refusal(503, text, headers);
 }
 
 /** Where a request wants to resume, or what refuses it. Its method is not looked at. */
-export function checkRequest(request: Request): { lastEventId: string } | Response {
+export function checkRequest(
+  request: Request,
+  given?: HeadersInit,
+): { lastEventId: string } | Response {
   if (!acceptsEventStream(request)) {
     return refusal(
       406,
       'Cannot send events: "Accept" excludes "text/event-stream", the only type there is',
+      given,
     );
   }
   const lastEventId = lastEventIdOf(request);
@@ -163,6 +178,7 @@ export function checkRequest(request: Request): { lastEventId: string } | Respon
   return refusal(
     400,
     `Cannot resume: the last event ID must be UTF-8 without control characters, of at most ${MAX_LAST_EVENT_ID_LENGTH} UTF-16 code units`,
+    given,
   );
 }
 

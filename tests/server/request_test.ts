@@ -458,3 +458,18 @@ Deno.test("checkRequest answers 400 where the last event ID is garbage", async (
     ]);
   }
 });
+
+Deno.test("refusal, tooMany and checkRequest keep the headers of the owner but for type and caching", () => {
+  const given = { "access-control-allow-origin": "*", "content-type": "a/b", "cache-control": "x" };
+  const checked = checkRequest(
+    new Request("http://localhost/", { headers: { accept: "image/png" } }),
+    given,
+  );
+  const garbage = checkRequest(new Request("http://localhost/?lastEventId=%00"), given);
+  for (const response of [refusal(403, "no", given), tooMany(1, "no", given), checked, garbage]) {
+    const { headers } = response instanceof Response ? response : new Response();
+    assertEquals(headers.get("access-control-allow-origin"), "*");
+    assertEquals(headers.get("content-type"), "text/plain; charset=utf-8");
+    assertEquals(headers.get("cache-control"), "no-store");
+  }
+});
