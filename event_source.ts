@@ -147,7 +147,8 @@ interface Feed {
 /** A listener that holds the value of `onopen`, `onmessage` or `onerror`. */
 interface HandlerSlot {
   value: object;
-  listener(event: Event): void;
+  // Whatever `Event` is here: the types of Node bring another one along.
+  listener: NonNullable<Parameters<EventTarget["addEventListener"]>[1]>;
 }
 
 /**
@@ -468,7 +469,8 @@ export class EventSource extends EventTarget {
       const slot: HandlerSlot = {
         value,
         // Web IDL keeps an object that is no function, too, and does nothing with it.
-        listener: (event) => typeof slot.value === "function" && slot.value.call(this, event),
+        listener: (event: unknown) =>
+          typeof slot.value === "function" && slot.value.call(this, event),
       };
       this.#handlers.set(type, slot);
       super.addEventListener(type, slot.listener);

@@ -49,7 +49,8 @@ export class Connection {
     socket.setNoDelay(true);
     // Data must flow, wanted or not: the end is seen behind it only.
     socket.on("data", (bytes) => {
-      this.#received = concat(this.#received, bytes);
+      // Never text: no encoding is set.
+      if (typeof bytes !== "string") this.#received = concat(this.#received, bytes);
       this.#wake();
     });
     socket.on("end", end);
