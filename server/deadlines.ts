@@ -22,9 +22,13 @@ export interface Wait {
   watched: Watched | undefined;
 }
 
-// A binary heap, the earliest first.
-const waits: Wait[] = [];
+// A binary heap, the earliest first. Those that nobody wants to know of any more stay in it until
+// their time comes, or until they are the greater part.
+let waits: Wait[] = [];
 let live = 0;
+let dead = 0;
+/** Fewer than that are not worth a pass. */
+const FEW = 64;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let timerAt = Infinity;
 
@@ -40,10 +44,21 @@ export function watch(watched: Watched): Wait {
 export function unwatch(wait: Wait): void {
   if (wait.watched === undefined) return;
   wait.watched = undefined;
-  if (--live > 0) return;
-  waits.length = 0;
+  if (wait.at !== Infinity) dead++;
+  if (--live > 0) {
+    if (dead > FEW && dead > waits.length / 2) sweep();
+    return;
+  }
+  waits = [];
+  dead = 0;
   clearTimeout(timer);
   timerAt = Infinity;
+}
+
+function sweep(): void {
+  // What is in order is a heap, too.
+  waits = waits.filter(({ watched }) => watched !== undefined).sort((a, b) => a.at - b.at);
+  dead = 0;
 }
 
 function push(wait: Wait): void {
@@ -85,11 +100,23 @@ function look(): void {
   while (waits.length > 0 && waits[0].at <= now) {
     const wait = waits[0];
     pop();
+    const { watched } = wait;
+    if (watched === undefined) {
+      dead--;
+      continue;
+    }
+    // It is in no heap while it is looked at, and may be unwatched there.
+    wait.at = Infinity;
     // It may have been busy since.
-    if (wait.watched !== undefined && wait.watched.deadline() <= now) wait.watched.look(now);
+    if (watched.deadline() <= now) watched.look(now);
     if (wait.watched === undefined) continue;
-    wait.at = wait.watched.deadline();
+    wait.at = watched.deadline();
     if (wait.at !== Infinity) push(wait);
   }
   startTimer();
+}
+
+/** How many are kept, for tests. */
+export function countWaits(): number {
+  return waits.length;
 }

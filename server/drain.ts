@@ -41,7 +41,7 @@ export async function endAll(outboxes: readonly Outbox[], options: EndAllOptions
     if (next === outboxes.length) break;
     const wait = Math.ceil(over * (next + 1) / outboxes.length - elapsed);
     // Those who leave by themselves are not waited for.
-    if (await within(finished, Math.max(STEP, wait))) return;
+    if (await within(finished, Math.max(STEP, wait))) break;
   }
   await within(finished, LINGER);
   for (const outbox of outboxes) outbox.abandon();
@@ -53,6 +53,8 @@ export async function endAll(outboxes: readonly Outbox[], options: EndAllOptions
  * process next, or its connections, must not be faster. Not by a timer, of which programs have fakes.
  */
 function nextTurn(): Promise<void> {
+  // Not all Workers have it, nor a process to end.
+  if (typeof MessageChannel === "undefined") return Promise.resolve();
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {
     port1.onmessage = () => {

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
 import fc from "fast-check";
-import { MAX_TIMER, unwatch, type Wait, watch } from "../../server/deadlines.ts";
+import { countWaits, MAX_TIMER, unwatch, type Wait, watch } from "../../server/deadlines.ts";
 import { property } from "../helpers.ts";
 
 /** Something that is looked at every `every` ms, and notes when. */
@@ -95,5 +95,21 @@ Deno.test("watch waits for deadlines that are further off than a timer, and neve
     clock.tick(MAX_TIMER - 1);
     assertEquals([far.seen, never.seen], [[2 * MAX_TIMER], []]);
     for (const wait of waits) unwatch(wait);
+  });
+});
+
+Deno.test("unwatch keeps few of those that nobody wants to know of, however many there were", () => {
+  withClock((clock) => {
+    const stay = every(1_000);
+    const staying = watch(stay.watched);
+    for (let i = 0; i < 10_000; i++) {
+      const far = every(1e9).watched;
+      unwatch(watch(far));
+      if (countWaits() > 200) throw new Error(`${countWaits()} are kept after ${i}`);
+    }
+    clock.tick(1_000);
+    assertEquals(stay.seen, [1_000]);
+    unwatch(staying);
+    assertEquals(countWaits(), 0);
   });
 });
