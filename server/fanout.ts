@@ -54,11 +54,15 @@ interface Member<State> {
   readonly subscriptions: Map<string, Subscription>;
   /** It asks for these, and for whatever topic matches one of them. */
   readonly patterns: readonly string[];
+  readonly onClose: SubscribeOptions<State>["onClose"];
   watching?: boolean;
   /** Topics that came before it was told where it is; `undefined` from then on. */
   early?: Set<string>;
   timer?: ReturnType<typeof setTimeout>;
 }
+
+/** Shared by all that have none. */
+const NO_PATTERNS: readonly string[] = [];
 
 /** A topic that is followed, and those who have asked for it. */
 interface Followed<State> {
@@ -255,12 +259,7 @@ export class Fanout<State, A extends Authorization> {
       lastEventId,
       state: options.state as State,
       ids: false,
-      onEnd: (session, reason) => {
-        this.#remove(session);
-        if (reason.reason === "slow") reader.tellSlow(0);
-        callHook(() => options.onClose?.(reason, session));
-        callHook(() => onSession?.(session, "leave"));
-      },
+      onEnd: this.#onEnd,
     });
     const several = patterns.length > 0 || topics.length > 1;
     const reader = new Reader<State>(
@@ -271,7 +270,12 @@ export class Fanout<State, A extends Authorization> {
         : { ...this.#options, filter: both(this.#options.filter, options.filter) },
       this.#reporter.counts,
     );
-    const member: Member<State> = { reader, subscriptions: new Map(), patterns };
+    const member: Member<State> = {
+      reader,
+      subscriptions: new Map(),
+      patterns: patterns.length > 0 ? patterns : NO_PATTERNS,
+      onClose: options.onClose,
+    };
     this.#members.set(session, member);
     this.#reporter.touch();
     outboxOf(session).push({ bytes: firstBytes(this.#options), kept: true });
@@ -364,9 +368,16 @@ export class Fanout<State, A extends Authorization> {
     return subscription;
   }
 
-  #remove(session: Session<State>): void {
+  readonly #onEnd = (session: Session<State>, reason: CloseReason): void => {
     const member = this.#members.get(session);
     if (member === undefined) return;
+    this.#remove(session, member);
+    if (reason.reason === "slow") member.reader.tellSlow(0);
+    callHook(() => member.onClose?.(reason, session));
+    callHook(() => this.#options.onSession?.(session, "leave"));
+  };
+
+  #remove(session: Session<State>, member: Member<State>): void {
     this.#members.delete(session);
     clearTimeout(member.timer);
     if (member.watching) this.#watch.unwatch(member, member.patterns);

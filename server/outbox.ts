@@ -32,6 +32,15 @@ const HIGH_WATER = 65_536;
 /** Made at the first use: an import does no work. */
 let keepAliveComment: EncodedBytes | undefined;
 
+/** Nothing is held by the stream, so that the queue knows of all that waits. */
+const NOTHING_AHEAD = { highWaterMark: 0 };
+
+/** Who has an {@linkcode Outbox}. */
+export interface OutboxOwner {
+  /** Told of the end, once, before anybody else. */
+  onEnd(reason: CloseReason): void;
+}
+
 /** What became of a push. */
 export interface Pushed {
   /** How many items were dropped for it. */
@@ -50,7 +59,7 @@ export class Outbox implements Watched {
   onIdle: (() => QueueItem | undefined) | undefined = undefined;
 
   readonly #settings: OutboxSettings;
-  readonly #onEnd: (reason: CloseReason) => void;
+  readonly #owner: OutboxOwner;
   /** Made when something waits: most sessions are idle, or quick. */
   #queue: SessionQueue | undefined = undefined;
   #controller!: ReadableStreamDefaultController<EncodedBytes>;
@@ -67,25 +76,15 @@ export class Outbox implements Watched {
 
   /**
    * @param settings Shared by all that are treated alike.
-   * @param onEnd Told of the end, once, before anybody else.
+   * @param owner Told of the end.
    */
-  constructor(settings: OutboxSettings, onEnd: (reason: CloseReason) => void) {
+  constructor(settings: OutboxSettings, owner: OutboxOwner) {
     this.#settings = settings;
-    this.#onEnd = onEnd;
+    this.#owner = owner;
     // Those that came together do not all come back together.
     this.#endsAt = this.#lastSent + (settings.maxAge ?? Infinity) * (0.8 + 0.2 * Math.random());
-    this.body = new ReadableStream({
-      start: (controller) => {
-        this.#controller = controller;
-      },
-      pull: () => this.#pull(),
-      cancel: (cause) => {
-        this.#queue = undefined;
-        this.#finish();
-        this.#end(askedFor("peer-left", cause));
-      },
-      // Nothing is held by the stream, so that the queue knows of all that waits.
-    }, { highWaterMark: 0 });
+    // Itself as its source: an object with functions of its own for each reader is felt in memory.
+    this.body = new ReadableStream<EncodedBytes>(this, NOTHING_AHEAD);
     this.#wait = watch(this);
   }
 
@@ -169,7 +168,13 @@ export class Outbox implements Watched {
     return Math.min(HIGH_WATER, this.#settings.maxQueueBytes);
   }
 
-  #pull(): void {
+  /** Called by the stream. */
+  start(controller: ReadableStreamDefaultController<EncodedBytes>): void {
+    this.#controller = controller;
+  }
+
+  /** Called by the stream: it is read, and holds nothing. */
+  pull(): void {
     const chunk = this.#queue?.take(MAX_CHUNK);
     if (this.#queue?.size === 0) this.#queue = undefined;
     if (chunk === undefined) {
@@ -179,6 +184,13 @@ export class Outbox implements Watched {
     }
     this.#controller.enqueue(chunk);
     if (this.queuedBytes <= this.#highWater) this.#leaveRoom();
+  }
+
+  /** Called by the stream: the peer has left. */
+  cancel(cause: unknown): void {
+    this.#queue = undefined;
+    this.#finish();
+    this.#end(askedFor("peer-left", cause));
   }
 
   #close(): void {
@@ -201,7 +213,7 @@ export class Outbox implements Watched {
     if (this.#reason !== undefined) return false;
     this.#reason = reason;
     unwatch(this.#wait);
-    this.#onEnd(reason);
+    this.#owner.onEnd(reason);
     this.#leaveRoom();
     return true;
   }

@@ -11,7 +11,7 @@ import {
   type ServerSentEventInit,
 } from "../encode.ts";
 import { askedFor, closedError, type CloseReason } from "./close_reason.ts";
-import { Outbox, type OutboxSettings } from "./outbox.ts";
+import { Outbox, type OutboxOwner, type OutboxSettings } from "./outbox.ts";
 
 /** What a session is made of. */
 export interface SessionInit<State> {
@@ -35,6 +35,21 @@ export let openSession: <State>(init: SessionInit<State>) => Session<State>;
 /** What is behind a session. */
 export let outboxOf: (session: Session<unknown>) => Outbox;
 
+let endSession: <State>(session: Session<State>, reason: CloseReason) => void;
+
+/** Tells a session of its end: no function for each, which would be felt in memory. */
+class Ending<State> implements OutboxOwner {
+  readonly #session: Session<State>;
+
+  constructor(session: Session<State>) {
+    this.#session = session;
+  }
+
+  onEnd(reason: CloseReason): void {
+    endSession(this.#session, reason);
+  }
+}
+
 /**
  * One connected reader. Given to the handler of {@linkcode eventStreamResponse}, and by a channel.
  *
@@ -55,6 +70,11 @@ export class Session<State = unknown> {
   static {
     openSession = (init) => new Session(init);
     outboxOf = (session) => session.#outbox;
+    endSession = (session, reason) => {
+      session.#onEnd(session, reason);
+      session.#controller?.abort(closedError(reason));
+      session.#closed?.resolve(reason);
+    };
   }
 
   /** What its owner keeps with it: `state` of the options, to be changed at will. */
@@ -65,6 +85,7 @@ export class Session<State = unknown> {
   readonly lastEventId: string;
 
   readonly #outbox: Outbox;
+  readonly #onEnd: SessionInit<State>["onEnd"];
   readonly #ids: boolean;
   // Made when somebody asks for them: thousands of sessions are idle, and nobody looks at them.
   #controller: AbortController | undefined = undefined;
@@ -75,11 +96,8 @@ export class Session<State = unknown> {
     this.request = request;
     this.lastEventId = lastEventId;
     this.#ids = ids;
-    this.#outbox = new Outbox(settings, (reason) => {
-      onEnd(this, reason);
-      this.#controller?.abort(closedError(reason));
-      this.#closed?.resolve(reason);
-    });
+    this.#onEnd = onEnd;
+    this.#outbox = new Outbox(settings, new Ending(this));
   }
 
   /** Resolves with why it has ended. Never rejects. */

@@ -89,7 +89,8 @@ export class Subscription implements FeedListener {
   /** Sends what the log has after `from`, up to `until`, and tells of what it no longer has. */
   async #replay(from: string, until: string): Promise<string> {
     let after = from;
-    while (after !== until && !this.#isAhead(until) && !this.#reader.ended) {
+    while (after !== until && !this.#isAhead(until)) {
+      this.#ahead = undefined;
       try {
         after = await this.#read(after, until);
       } catch (error) {
@@ -110,7 +111,7 @@ export class Subscription implements FeedListener {
       await this.#reader.room();
       if (this.#reader.ended) break;
     }
-    this.#ahead = end === until ? undefined : end;
+    if (end !== until) this.#ahead = end;
     return end;
   }
 
@@ -121,7 +122,6 @@ export class Subscription implements FeedListener {
   /** Tells of a gap, in whichever way; returns the id after which to go on. */
   async #tellGap(gap: LogGap, until: string): Promise<string> {
     const { topic } = this.feed;
-    this.#ahead = undefined;
     const resume = before(gap.first, until);
     // What is behind `until` is not missing: it comes, or is told of when it would.
     const told = { ...gap, first: next(resume) };

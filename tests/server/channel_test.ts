@@ -436,6 +436,32 @@ Deno.test("ChannelOptions.filter that throws ends the session as an error, and n
   await other.leave();
 });
 
+Deno.test("ChannelOptions.filter is not asked again once it has thrown", async () => {
+  const log = new MemoryEventLog();
+  const first = await log.append("default", { data: "1" });
+  const { read } = log;
+  const opened = Promise.withResolvers<void>();
+  log.read = async function* (topic, options) {
+    await opened.promise;
+    yield* read.call(log, topic, options);
+  };
+  const asked: unknown[] = [];
+  const filter = ({ data }: { data?: string }) => {
+    asked.push(data);
+    if (data !== "1") throw DOWN;
+    return true;
+  };
+  await using channel = new Channel({ log, filter });
+  const headers = { "last-event-id": `${first.split(".")[0]}.0` };
+  const { ends } = await hand(channel, {}, { headers });
+  // Two turns, which wait for the log.
+  await channel.publish({ data: "2" });
+  await channel.publish({ data: "3" });
+  opened.resolve();
+  await quiet();
+  assertEquals([asked, ends], [["1", "2"], [{ reason: "error", cause: DOWN }]]);
+});
+
 Deno.test("ChannelOptions.filter that gives nothing lets nothing pass", async () => {
   const filter: () => boolean = () => JSON.parse("{}").nothing;
   await using channel = new Channel({ filter });
@@ -530,6 +556,15 @@ Deno.test("ChannelOptions.maxSessions counts those who have been authorized, not
 
 // revalidate, revoke
 
+testWithClock("ChannelOptions.revalidate asks nothing about who has left", async (clock) => {
+  const channel = new Channel({ revalidate: 1_000, keepAlive: false });
+  const { body } = channel.subscribe(new Request(URL));
+  assertEquals(clock.countTimers(), 1);
+  await body?.cancel();
+  assertEquals(clock.countTimers(), 0);
+  await channel.close();
+});
+
 for (
   const [title, answer, reason] of [
     ["false", () => false, { reason: "revoked" }],
@@ -592,8 +627,10 @@ Deno.test("Channel.revoke ends who is being replayed to, and asks no filter from
   for (const data of ["1", "2"]) await log.append("default", { data });
   const { read } = log;
   const opened = Promise.withResolvers<void>();
+  let given = 0;
   log.read = async function* (topic, options) {
     for await (const event of read.call(log, topic, { ...options, signal: undefined })) {
+      given++;
       yield event;
       await opened.promise;
     }
@@ -607,7 +644,7 @@ Deno.test("Channel.revoke ends who is being replayed to, and asks no filter from
   opened.resolve();
   assertEquals([await text(), ends], ["", [{ reason: "revoked" }]]);
   await quiet();
-  assertEquals([asked, channel.metrics.replayed], [["1"], 1]);
+  assertEquals([asked, given, channel.metrics.replayed], [["1"], 2, 1]);
 });
 
 Deno.test("Channel.revoke ends those whom its predicate names, after what they were sent", async () => {
@@ -756,6 +793,28 @@ testWithClock(
   },
 );
 
+testWithClock(
+  "ChannelOptions.onMetrics is told of what others publish to the log",
+  async (clock) => {
+    const log = new MemoryEventLog();
+    const told: number[] = [];
+    const channel = new Channel({
+      log,
+      keepAlive: false,
+      onMetrics: ({ delivered }) => told.push(delivered),
+    });
+    const { leave } = await hand(channel);
+    clock.tick(2_000);
+    assertEquals([told, clock.countTimers()], [[0], 0]);
+    await log.append("default", { data: "1" });
+    await quiet();
+    clock.tick(1_000);
+    assertEquals(told, [0, 1]);
+    await leave();
+    await channel.close();
+  },
+);
+
 Deno.test("Channel.metrics counts what is published, sent, replayed and waits", async () => {
   await using channel = new Channel();
   const empty = channel.metrics;
@@ -849,7 +908,8 @@ Deno.test("Channel.close can be called again, and leaves the log alone that it w
   assertEquals(await text(), "");
   await Promise.all(closings);
   await channel.close();
-  await log.append("news", { data: "1" });
+  await assertRejects(() => channel.publish({ data: "1" }), TypeError, "closed");
+  await log.append("default", { data: "1" });
 });
 
 Deno.test("Channel.close closes the log of its own, after the last session", async () => {

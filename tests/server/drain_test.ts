@@ -43,7 +43,9 @@ class Sessions {
           keepAlive: false,
           maxAge: undefined,
           ...options,
-        }, (reason) => void this.ends.push({ at: performance.now(), reason })),
+        }, {
+          onEnd: (reason) => void this.ends.push({ at: performance.now(), reason }),
+        }),
       );
     }
   }

@@ -980,6 +980,76 @@ Deno.test("Channel goes on in another epoch behind a gap of its log", async () =
   await back.return();
 });
 
+Deno.test("Channel tells of no gap in what waits, though the log has it no longer", async () => {
+  const { log, ids } = await logOf(3, { maxEvents: 3 });
+  const opened = Promise.withResolvers<void>();
+  const slow = otherwise(log, {
+    async *read(topic, options) {
+      await opened.promise;
+      yield* log.read(topic, options);
+    },
+  });
+  await using channel = new Channel({ log: slow });
+  const reader = readEvents(channel.subscribe(requestAfter(behind(ids[1], -1))));
+  await quiet();
+  for (let n = 4; n <= 8; n++) ids[n] = await channel.publish({ data: `${n}` });
+  opened.resolve();
+  const [gap, ...events] = await take(reader, 6);
+  assertEquals(gapOf(gap), { asked: behind(ids[1], -1), first: ids[4], reason: "trimmed" });
+  assertEquals([gap.id, ...events.map(({ id }) => id)], ids.slice(3));
+  await reader.return();
+});
+
+Deno.test("Channel joins a log that is in another epoch than what it follows", async () => {
+  const { log: old, ids } = await logOf(2);
+  const { log: young, ids: others } = await logOf(3);
+  let follower: FollowOptions | undefined;
+  const remote = otherwise(young, {
+    follow: (_, options) => {
+      follower = options;
+      return Promise.resolve(ids[2]);
+    },
+  });
+  await using channel = new Channel({ log: remote });
+  const reader = readEvents(channel.subscribe(requestAfter(ids[1])));
+  const [first] = await take(reader, 1);
+  // Of what its follower has yet to tell it knows nothing.
+  assertEquals(gapOf(first), { asked: ids[1], first: behind(ids[2], 1), reason: "epoch" });
+  assertEquals(first.id, ids[2]);
+  follower?.onGap?.({ asked: ids[2], first: others[1], reason: "epoch" });
+  for (let n = 1; n <= 3; n++) follower?.onEvent({ id: others[n], data: `${n}` });
+  const [second, ...events] = await take(reader, 4);
+  assertEquals(gapOf(second), { asked: ids[2], first: others[1], reason: "epoch" });
+  assertEquals(events.map(({ id }) => id), others.slice(1));
+  await reader.return();
+  await old.close();
+});
+
+Deno.test("Channel ends the reading of its log when the reader leaves", async () => {
+  const { log, ids } = await logOf(2);
+  const signals: (AbortSignal | undefined)[] = [];
+  // It waits for what never comes.
+  const stuck = otherwise(log, {
+    read: (_, { signal }) => {
+      signals.push(signal);
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: () =>
+            new Promise((_, reject) =>
+              signal?.addEventListener("abort", () => reject(signal.reason))
+            ),
+        }),
+      };
+    },
+  });
+  await using channel = new Channel({ log: stuck });
+  const { body } = channel.subscribe(requestAfter(ids[1]));
+  await quiet();
+  assertEquals(signals.map((signal) => signal?.aborted), [false]);
+  await body?.cancel();
+  assertEquals(signals.map((signal) => signal?.aborted), [true]);
+});
+
 const FAILURES: Record<string, (log: MemoryEventLog, fail: () => never) => Partial<EventLog>> = {
   "follow that rejects": (_, fail) => ({ follow: () => Promise.resolve().then(fail) }),
   "follow that throws": (_, fail) => ({ follow: fail }),
@@ -1044,6 +1114,29 @@ Deno.test("Channel follows its topic once for all readers, and until the last ha
   assertEquals(signals.map(({ aborted }) => aborted), [true]);
   await channel.subscribe(requestAfter("")).body!.cancel();
   assertEquals(signals.map(({ aborted }) => aborted), [true, true]);
+});
+
+Deno.test("Channel hands nothing on to those who have left", async () => {
+  await using channel = new Channel();
+  const { onBatch } = Subscription.prototype;
+  let handed = 0;
+  Subscription.prototype.onBatch = function (...all) {
+    handed++;
+    onBatch.apply(this, all);
+  };
+  try {
+    const bodies = [1, 2, 3].map(() => channel.subscribe(requestAfter("")).body!);
+    await quiet();
+    for (const [i, body] of bodies.entries()) {
+      handed = 0;
+      await channel.publish({ data: "1" });
+      await quiet();
+      assertEquals(handed, 3 - i);
+      await body.cancel();
+    }
+  } finally {
+    Subscription.prototype.onBatch = onBatch;
+  }
 });
 
 Deno.test("Subscription does not come into a feed once its session has ended", async () => {
