@@ -86,6 +86,7 @@ export class Fanout<State, A extends Authorization> {
   readonly #reporter: MetricsReporter;
   readonly #maxTopics: number;
   readonly #settings: OutboxSettings;
+  readonly #headers: Headers;
   #dirty: Feed[] = [];
   #closing: Promise<void> | undefined = undefined;
   #closed = false;
@@ -94,7 +95,7 @@ export class Fanout<State, A extends Authorization> {
     const { slowConsumer = "disconnect", key, revalidate, maxSessions, maxTopics = 100 } = options;
     const limits = checkStreamOptions(options);
     firstBytes(options);
-    eventStreamHeaders(options.headers);
+    this.#headers = eventStreamHeaders(options.headers);
     if (revalidate !== undefined) checkNumber("revalidate", revalidate, 1);
     if (maxSessions !== undefined) checkNumber("maxSessions", maxSessions, 0);
     checkNumber("maxTopics", maxTopics, 1);
@@ -175,19 +176,15 @@ export class Fanout<State, A extends Authorization> {
     const patterns = topics.filter(isPattern);
     for (const topic of topics) isPattern(topic) ? checkPattern(topic) : checkTopic(topic);
     const exact = [...new Set(topics.filter((topic) => !isPattern(topic)))];
-    const headers = new Headers(this.#options.headers);
-    const own = new Headers(options.headers);
-    for (const name of own.keys()) headers.delete(name);
-    // There may be several of a name, if they are cookies.
-    for (const [name, value] of own) headers.append(name, value);
-    const init = { headers: eventStreamHeaders(headers) };
+    const headers = this.#headersOf(options);
+    const init = { headers };
     const checked = checkRequest(request, headers);
     const open = (allowed: AuthorizeResult): Response => {
       if (allowed instanceof Response) return allowed;
       // What is only truthy allows nothing.
       if (allowed !== true) return refusal(403, "Forbidden", headers);
       if (checked instanceof Response) return checked;
-      if (exact.length + patterns.length > this.#maxTopics || !fit(exact)) {
+      if (exact.length + patterns.length > this.#maxTopics || (exact.length > 1 && !fit(exact))) {
         return refusal(400, "Too many topics, or their names are too long: ask for fewer", headers);
       }
       if (this.#closing !== undefined) {
@@ -202,6 +199,17 @@ export class Fanout<State, A extends Authorization> {
     const allowed = this.authorize(request, topics);
     const response = allowed instanceof Promise ? allowed.then(open) : open(allowed);
     return response as SubscribeResult<A>;
+  }
+
+  /** The headers of a stream: made once, for who has none of its own. */
+  #headersOf(options: SubscribeOptions<State>): Headers {
+    if (options.headers === undefined) return this.#headers;
+    const headers = new Headers(this.#headers);
+    const own = new Headers(options.headers);
+    for (const name of own.keys()) headers.delete(name);
+    // There may be several of a name, if they are cookies.
+    for (const [name, value] of own) headers.append(name, value);
+    return eventStreamHeaders(headers);
   }
 
   /** Ends the sessions that a predicate names; how many there were. */

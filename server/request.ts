@@ -37,7 +37,10 @@ const HOP_BY_HOP = [
  * nothing, as the one that Java sends with its `*; q=.2`.
  */
 export function acceptsEventStream(request: Request): boolean {
-  const ranges = splitHeader(request.headers.get("accept") ?? "", ",").filter(Boolean);
+  const accept = request.headers.get("accept") ?? "";
+  // What EventSource and fetch send.
+  if (accept === "text/event-stream" || accept === "*/*") return true;
+  const ranges = splitHeader(accept, ",").filter(Boolean);
   if (ranges.length === 0) return true;
   let specificity = 0;
   let weight = 0;
