@@ -180,6 +180,9 @@ export class Channel<State = unknown, A extends Authorization = AuthorizeResult>
    * Ends all sessions, and takes no more. In a channel of a hub the topic stays: it ends the sessions
    * that it has now.
    *
+   * A reader that takes nothing keeps its connection, and with it the `shutdown()` of `Deno.serve`:
+   * abort the `signal` of the server in place of it where that must not be waited for.
+   *
    * @param options Over which time.
    * @returns When all have ended and what they were sent has left, or does not leave within a second.
    * @throws {RangeError} If `drain` is out of its range.

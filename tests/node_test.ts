@@ -28,27 +28,36 @@ for (const { title, run } of [...DELIVERY, ...REQUESTS, ...FAILURES]) Deno.test(
 
 const ON_NODE = fileURLToPath(new URL("./fixtures/node/on_node.ts", import.meta.url));
 
-/** Why Node cannot run our sources: from 22.18 on it strips types. */
-async function nodeProblem(): Promise<string | undefined> {
-  try {
-    const { stdout } = await new Deno.Command("node", { args: ["--version"] }).output();
-    const version = new TextDecoder().decode(stdout).trim();
-    const [major, minor] = version.slice(1).split(".").map(Number);
-    if (major > 22 || major === 22 && minor >= 18) return undefined;
-    return `node is ${version}, and 22.18 or later is needed`;
-  } catch {
-    return "there is no node on the PATH";
+/** Prints the path of a Node, if it can run our sources: from 22.18 on it strips types. */
+const PROBE = `const [major, minor] = process.versions.node.split(".").map(Number);
+if (major > 22 || major === 22 && minor >= 18) console.log(process.execPath);`;
+
+/** The Node on the PATH, or else the one of the npm package; `undefined` if there is neither. */
+async function findNode(): Promise<string | undefined> {
+  const commands: [string, string[]][] = [
+    ["node", ["-e", PROBE]],
+    ["npx", ["--yes", "--package=node@24", "--", "node", "-e", PROBE]],
+  ];
+  for (const [command, args] of commands) {
+    try {
+      const { stdout } = await new Deno.Command(command, { args, stderr: "null" }).output();
+      const path = new TextDecoder().decode(stdout).trim();
+      if (path !== "") return path;
+    } catch {
+      // It is not installed.
+    }
   }
 }
 
 Deno.test("sendResponse and toNodeHandler do the same on Node", async () => {
-  const problem = await nodeProblem();
-  if (problem !== undefined) {
+  const node = await findNode();
+  if (node === undefined) {
+    const problem = "there is no node from 22.18 on, nor npx to get one";
     assert(!Deno.env.get("CI"), `Cannot test on Node: ${problem}`);
     console.log(`Not tested on Node: ${problem}`);
     return;
   }
-  const { success, stdout, stderr } = await new Deno.Command("node", {
+  const { success, stdout, stderr } = await new Deno.Command(node, {
     args: ["--test", "--test-reporter=tap", ON_NODE],
   }).output();
   const printed = new TextDecoder().decode(stdout);

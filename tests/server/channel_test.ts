@@ -556,6 +556,17 @@ Deno.test("ChannelOptions.maxSessions counts those who have been authorized, not
 
 // revalidate, revoke
 
+testWithClock("ChannelOptions.revalidate may be longer than any timer", async (clock) => {
+  let asked = 0;
+  const authorize = () => ++asked > 0;
+  const channel = new Channel({ revalidate: 2 ** 31, keepAlive: false, authorize });
+  const { body } = channel.subscribe(new Request(URL));
+  clock.tick(1_000_000);
+  assertEquals(asked, 1);
+  await body?.cancel();
+  await channel.close();
+});
+
 testWithClock("ChannelOptions.revalidate asks nothing about who has left", async (clock) => {
   const channel = new Channel({ revalidate: 1_000, keepAlive: false });
   const { body } = channel.subscribe(new Request(URL));

@@ -1,5 +1,7 @@
 /** Readers that are too slow: what may wait for one, what is done beyond, and who is told of it. */
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { encodeEvent } from "../../encode.ts";
@@ -10,12 +12,18 @@ import {
   type ChannelOptions,
   type CloseReason,
   MemoryEventLog,
+  type MemoryEventLogOptions,
   type Session,
   type SlowInfo,
 } from "../../server.ts";
+import type { Batch } from "../../server/feed.ts";
+import { Subscription } from "../../server/subscription.ts";
 import { delay, within } from "../fault/real_time.ts";
 import { text } from "../helpers.ts";
 import { behind, quiet, seqOf } from "./scheduler.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 const URL = "http://localhost/news";
 
@@ -167,31 +175,72 @@ Deno.test("Who is replayed to is not too slow: the log waits for it, within the 
   await leave();
 });
 
-Deno.test("What waits while a reader is replayed to is bounded, and nothing of it is lost", async () => {
-  const log = new MemoryEventLog();
+/** A log that holds one event and whose first reading waits, and what was read of it. */
+async function stuckLog(options: MemoryEventLogOptions = {}): Promise<{
+  log: MemoryEventLog;
+  first: string;
+  reads: (string | undefined)[];
+  open(): void;
+}> {
+  const log = new MemoryEventLog(options);
   const first = await log.append("default", { data: "1" });
-  const opened = Promise.withResolvers<void>();
+  const { promise, resolve } = Promise.withResolvers<void>();
   const reads: (string | undefined)[] = [];
-  const { read: readLog } = log;
+  const { read } = log;
   log.read = (topic, options) => {
     reads.push(options.until);
-    const events = readLog.call(log, topic, options);
+    const events = read.call(log, topic, options);
     if (reads.length > 1) return events;
     return (async function* () {
-      await opened.promise;
+      await promise;
       yield* events;
     })();
   };
+  return { log, first, reads, open: resolve };
+}
+
+for (
+  const [title, published, untils] of [
+    ["maxQueueBytes", "23456", [1]],
+    ["more, for which the log is read again", "234567", [1, 7]],
+  ] as const
+) {
+  Deno.test(`While a reader is replayed to ${title} may wait, and nothing is lost`, async () => {
+    const { log, first, reads, open } = await stuckLog();
+    await using channel = new Channel({ log, maxQueueBytes: 5 * SIZE });
+    const { read, leave } = await hand(channel, behind(first, -1));
+    await quiet();
+    await publish(channel, published);
+    open();
+    const data: string[] = [];
+    while (data.length < published.length + 1) data.push(...await read());
+    assertEquals(data, [..."1", ...published]);
+    assertEquals(reads.map((until) => seqOf(until!)), untils);
+    await leave();
+  });
+}
+
+Deno.test("While a reader is replayed to no more than maxQueueBytes is held for it", async () => {
+  const { log, first, open } = await stuckLog({ maxEvents: 1 });
   await using channel = new Channel({ log, maxQueueBytes: 5 * SIZE });
-  const { read, leave } = await hand(channel, behind(first, -1));
+  const reader = await hand(channel, behind(first, -1));
   await quiet();
-  await publish(channel, "234567");
-  opened.resolve();
-  const data: string[] = [];
-  while (data.length < 7) data.push(...await read());
-  assertEquals(data, [..."1234567"]);
-  assertEquals(reads.map((until) => seqOf(until!)), [1, 7]);
-  await leave();
+  const batches: WeakRef<Batch>[] = [];
+  const { onBatch } = Subscription.prototype;
+  Subscription.prototype.onBatch = function (batch, now) {
+    batches.push(new WeakRef(batch));
+    onBatch.call(this, batch, now);
+  };
+  try {
+    await publish(channel, Array.from({ length: 100 }, () => "x"));
+  } finally {
+    Subscription.prototype.onBatch = onBatch;
+  }
+  collectGarbage();
+  const held = batches.filter((batch) => batch.deref() !== undefined).length;
+  assert(batches.length === 100 && held <= 5, `${held} of ${batches.length} are held`);
+  open();
+  await reader.leave();
 });
 
 Deno.test("What is sent to one session without waiting disconnects it, and is told", async () => {
