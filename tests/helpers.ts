@@ -163,19 +163,33 @@ export async function settle(): Promise<void> {
 }
 
 /** The reasons of the rejections that nobody handles while `work` runs. */
-export async function unhandled(work: () => Promise<unknown>): Promise<unknown[]> {
-  const reasons: unknown[] = [];
-  const note = (event: PromiseRejectionEvent) => {
+export function unhandled(work: () => Promise<unknown>): Promise<unknown[]> {
+  return during(work, "unhandledrejection", ({ reason }) => reason);
+}
+
+/** The errors that nobody catches while `work` runs. */
+export function uncaught(work: () => Promise<unknown>): Promise<unknown[]> {
+  return during(work, "error", ({ error }) => error);
+}
+
+/** What events of a type tell while `work` runs; they do nothing else then. */
+async function during<Type extends "unhandledrejection" | "error">(
+  work: () => Promise<unknown>,
+  type: Type,
+  tell: (event: WindowEventMap[Type]) => unknown,
+): Promise<unknown[]> {
+  const told: unknown[] = [];
+  const note = (event: WindowEventMap[Type]) => {
     event.preventDefault();
-    reasons.push(event.reason);
+    told.push(tell(event));
   };
-  globalThis.addEventListener("unhandledrejection", note);
+  globalThis.addEventListener(type, note);
   try {
     await work();
     // They are told of after the microtasks.
     await delay(0);
   } finally {
-    globalThis.removeEventListener("unhandledrejection", note);
+    globalThis.removeEventListener(type, note);
   }
-  return reasons;
+  return told;
 }

@@ -15,7 +15,7 @@ import {
   type SubscribeOptions,
 } from "../../server.ts";
 import { within } from "../fault/real_time.ts";
-import { text } from "../helpers.ts";
+import { text, uncaught } from "../helpers.ts";
 import { quiet } from "./scheduler.ts";
 
 const URL = "http://localhost/news";
@@ -75,23 +75,6 @@ async function hand<State>(
     text: async () => text(await read()),
     leave: () => body.cancel(),
   };
-}
-
-/** What is reported as an uncaught error while `work` runs. */
-async function uncaught(work: () => Promise<unknown>): Promise<unknown[]> {
-  const errors: unknown[] = [];
-  const note = (event: ErrorEvent) => {
-    event.preventDefault();
-    errors.push(event.error);
-  };
-  globalThis.addEventListener("error", note);
-  try {
-    await work();
-    await quiet();
-  } finally {
-    globalThis.removeEventListener("error", note);
-  }
-  return errors;
 }
 
 // publish

@@ -16,7 +16,7 @@ import type { ServerSentEventInit } from "../../encode.ts";
 import { type LogGap, LogGapError, type LogGapReason } from "../../errors.ts";
 import { type EventId, formatEventId, type LoggedEvent, parseEventId } from "../../server/log.ts";
 import { MemoryEventLog, type MemoryEventLogOptions } from "../../server/memory_log.ts";
-import { property } from "../helpers.ts";
+import { property, uncaught } from "../helpers.ts";
 
 /** The data of what is held after an id. */
 async function read(log: MemoryEventLog, topic: string, after = ""): Promise<string[]> {
@@ -466,17 +466,7 @@ Deno.test("MemoryEventLog.append calls all followers, also when one throws", asy
   await log.topics({ signal, onTopic: fail });
   await follow(log, "a", fail);
   const other = await follow(log, "a");
-  const errors: unknown[] = [];
-  const note = (event: ErrorEvent) => {
-    event.preventDefault();
-    errors.push(event.error);
-  };
-  globalThis.addEventListener("error", note);
-  try {
-    await fill(log, "a", "1", "2");
-  } finally {
-    globalThis.removeEventListener("error", note);
-  }
+  const errors = await uncaught(() => fill(log, "a", "1", "2"));
   assertEquals(other.data, ["1", "2"]);
   assertEquals(errors.map((error) => `${error}`), ["Error: Mine", "Error: Mine", "Error: Mine"]);
 });

@@ -17,9 +17,9 @@ import type { CloseReason } from "../../server/close_reason.ts";
 import type { EventStreamSource } from "../../server/pump.ts";
 import { type EventStreamOptions, eventStreamResponse } from "../../server/response.ts";
 import type { Session } from "../../server/session.ts";
-import { delay, within } from "../fault/real_time.ts";
+import { within } from "../fault/real_time.ts";
 import { RawPeer, standstill } from "../fixtures/node/peer.ts";
-import { countedStream, message, settle, text, unhandled } from "../helpers.ts";
+import { countedStream, message, settle, text, uncaught, unhandled } from "../helpers.ts";
 
 /** How long anything may take that should be there at once. */
 const LIMIT = 5_000;
@@ -104,23 +104,6 @@ async function sent(
   const reason = await closed.first;
   assertEquals(closed.reasons, [reason]);
   return { body, reason };
-}
-
-/** The errors that nobody catches while something runs. */
-async function uncaught(work: () => Promise<unknown>): Promise<unknown[]> {
-  const errors: unknown[] = [];
-  const note = (event: ErrorEvent) => {
-    event.preventDefault();
-    errors.push(event.error);
-  };
-  globalThis.addEventListener("error", note);
-  try {
-    await work();
-    await delay(0);
-  } finally {
-    globalThis.removeEventListener("error", note);
-  }
-  return errors;
 }
 
 // What it begins with
