@@ -95,7 +95,10 @@ export class Subscription implements FeedListener {
         after = await this.#read(after, until);
       } catch (error) {
         if (!(error instanceof LogGapError)) throw error;
-        after = await this.#tellGap(error.gap, until);
+        const resume = before(error.gap.first, until);
+        // Nothing is missing: a log that says so all the same would be asked for ever.
+        if (resume === after) throw error;
+        after = await this.#tellGap(error.gap, resume, until);
       }
     }
     return after;
@@ -120,9 +123,8 @@ export class Subscription implements FeedListener {
   }
 
   /** Tells of a gap, in whichever way; returns the id after which to go on. */
-  async #tellGap(gap: LogGap, until: string): Promise<string> {
+  async #tellGap(gap: LogGap, resume: string, until: string): Promise<string> {
     const { topic } = this.feed;
-    const resume = before(gap.first, until);
     // What is behind `until` is not missing: it comes, or is told of when it would.
     const told = { ...gap, first: next(resume) };
     const snapshot = await this.#reader.snapshotAt(topic, told, until);

@@ -3,7 +3,7 @@
 import FakeTimers from "@sinonjs/fake-timers";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect } from "../../client.ts";
-import type { LogGap } from "../../errors.ts";
+import { type LogGap, LogGapError } from "../../errors.ts";
 import {
   type EventReader,
   readEvents,
@@ -1094,6 +1094,29 @@ for (const [title, failing] of Object.entries(FAILURES)) {
     await reader.return();
   });
 }
+
+Deno.test("Channel ends as an error by a log that tells of a gap where there is none", async () => {
+  const { log, ids } = await logOf(3);
+  const error = new LogGapError({ asked: ids[1], first: ids[2], reason: "trimmed" });
+  let reads = 0;
+  const lying = otherwise(log, {
+    read: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => {
+          reads++;
+          await quiet();
+          throw error;
+        },
+      }),
+    }),
+  });
+  const ends: CloseReason[] = [];
+  await using channel = new Channel({ log: lying });
+  const options = { onClose: (reason: CloseReason) => ends.push(reason) };
+  const body = channel.subscribe(requestAfter(ids[1]), options).text();
+  assertEquals(await within(body, 5_000, () => `It was read ${reads} times`), ": \n\n");
+  assertEquals([ends, reads], [[{ reason: "error", cause: error }], 1]);
+});
 
 Deno.test("Channel follows its topic once for all readers, and until the last has left", async () => {
   const { log } = await logOf(0);
