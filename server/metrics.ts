@@ -21,7 +21,7 @@ export interface ChannelMetrics {
   sessions: number;
   /** Events that were read from the log for a reader that came back. A counter, in events. */
   replayed: number;
-  /** What was handed to readers: events and comments, keep-alives too. A counter, in bytes. */
+  /** What was handed to readers of the channel's events, live or replayed. A counter, in bytes. */
   bytes: number;
   /** Readers that were disconnected because they were too slow. A counter, in sessions. */
   slow: number;
