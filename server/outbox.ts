@@ -55,6 +55,8 @@ const SENT: Pushed = { dropped: 0 };
 export class Outbox implements Watched {
   /** The body of the response. */
   readonly body: ReadableStream<EncodedBytes>;
+  /** Told how many events a push has dropped, whoever pushed. */
+  onDrop: ((dropped: number) => void) | undefined = undefined;
   /** What is sent when it is idle, in place of a comment; `undefined` for the comment. */
   onIdle: (() => QueueItem | undefined) | undefined = undefined;
 
@@ -121,7 +123,10 @@ export class Outbox implements Watched {
     const queue = this.#queue ??= new SessionQueue(maxQueueBytes, slowConsumer);
     const dropped = queue.push(item);
     if (dropped === 0) return SENT;
-    if (dropped !== undefined) return { dropped };
+    if (dropped !== undefined) {
+      this.onDrop?.(dropped);
+      return { dropped };
+    }
     const { bytes, size } = queue;
     const slow = new SlowConsumerError(bytes, maxQueueBytes);
     this.break({ reason: "slow", cause: slow });

@@ -44,6 +44,11 @@ export class Reader<State = unknown> {
     this.#options = options;
     this.#metrics = metrics;
     this.#outbox = outboxOf(session);
+    // Also what its session sends by itself drops events. Who is disconnected comes back for the rest:
+    // of that end our owner is told, as of any other.
+    if (options.slowConsumer !== undefined && options.slowConsumer !== "disconnect") {
+      this.#outbox.onDrop = (dropped) => this.tellSlow(dropped);
+    }
   }
 
   /** The session has ended. */
@@ -177,9 +182,7 @@ export class Reader<State = unknown> {
     if (this.ended) return;
     this.#metrics.delivered += events;
     this.#metrics.bytes += item.bytes.length;
-    const { dropped, slow } = this.#outbox.push(item, now);
-    // Who is disconnected comes back for the rest: of that end our owner is told, as of any other.
-    if (dropped > 0 && slow === undefined) this.tellSlow(dropped);
+    this.#outbox.push(item, now);
   }
 
   /** Counts, and tells, that it is too slow: it has lost events, or if none its session. */

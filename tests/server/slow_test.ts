@@ -337,6 +337,21 @@ Deno.test("drop-oldest drops nothing that is not live, and disconnects at last",
   await assertRejects(read, SlowConsumerError);
 });
 
+Deno.test("drop-oldest counts and tells what is dropped for what is sent to one session, too", async () => {
+  const told = new Told();
+  await using channel = new Channel({
+    slowConsumer: "drop-oldest",
+    maxQueueBytes: 3 * SIZE,
+    onSlow: told.onSlow,
+  });
+  const { session, ends } = await hand(channel);
+  await publish(channel, "123");
+  assertEquals([told.all, channel.metrics.dropped], [[], 0]);
+  await session.send({ data: "x" });
+  assertEquals(told.infos.map(({ dropped }) => dropped), [1]);
+  assertEquals([channel.metrics.dropped, ends], [1, []]);
+});
+
 // latest-by-key
 
 const LATEST: ChannelOptions = {
