@@ -95,6 +95,7 @@ function startTimer(): void {
 }
 
 function look(): void {
+  timer = undefined;
   timerAt = Infinity;
   const now = performance.now();
   while (waits.length > 0 && waits[0].at <= now) {

@@ -16,16 +16,16 @@ import type {
 } from "./channel_options.ts";
 import type { CloseReason } from "./close_reason.ts";
 import { parseCursor, VectorCursor } from "./cursor.ts";
-import { endAll } from "./drain.ts";
 import { MAX_TIMER } from "./deadlines.ts";
-import type { OutboxSettings } from "./outbox.ts";
+import { endAll } from "./drain.ts";
 import { Feed } from "./feed.ts";
 import { type EventLog, parseEventId } from "./log.ts";
 import { MemoryEventLog } from "./memory_log.ts";
 import type { ChannelMetrics } from "./metrics.ts";
 import { MetricsReporter } from "./metrics_reporter.ts";
+import type { OutboxSettings } from "./outbox.ts";
 import { checkPattern, checkTopic, isPattern } from "./patterns.ts";
-import type { SlowConsumerPolicy } from "./queue.ts";
+import type { QueueItem, SlowConsumerPolicy } from "./queue.ts";
 import { Reader, senderFor } from "./reader.ts";
 import { callHook } from "./report.ts";
 import { checkRequest, eventStreamHeaders, refusal, tooMany } from "./request.ts";
@@ -78,7 +78,7 @@ export interface FanoutOptions<State, A extends Authorization> extends ChannelOp
 
 /** See the module. */
 export class Fanout<State, A extends Authorization> {
-  readonly #options: FanoutOptions<State, A>;
+  readonly #options: FanoutOptions<State, A> & { slowConsumer: SlowConsumerPolicy };
   readonly #log: EventLog;
   readonly #members = new Map<Session<State>, Member<State>>();
   readonly #followed = new Map<string, Followed<State>>();
@@ -87,6 +87,8 @@ export class Fanout<State, A extends Authorization> {
   readonly #maxTopics: number;
   readonly #settings: OutboxSettings;
   readonly #headers: Headers;
+  /** What each reader is sent at first. */
+  readonly #first: QueueItem;
   #dirty: Feed[] = [];
   #closing: Promise<void> | undefined = undefined;
   #closed = false;
@@ -94,7 +96,7 @@ export class Fanout<State, A extends Authorization> {
   constructor(options: FanoutOptions<State, A>) {
     const { slowConsumer = "disconnect", key, revalidate, maxSessions, maxTopics = 100 } = options;
     const limits = checkStreamOptions(options);
-    firstBytes(options);
+    this.#first = { bytes: firstBytes(options), kept: true };
     this.#headers = eventStreamHeaders(options.headers);
     if (revalidate !== undefined) checkNumber("revalidate", revalidate, 1);
     if (maxSessions !== undefined) checkNumber("maxSessions", maxSessions, 0);
@@ -109,7 +111,7 @@ export class Fanout<State, A extends Authorization> {
     if (slowConsumer === "latest-by-key" && key === undefined) {
       throw new TypeError('Cannot keep the latest by key: "key" is missing, give the function');
     }
-    this.#options = options;
+    this.#options = { ...options, slowConsumer };
     this.#maxTopics = maxTopics;
     this.#settings = { ...limits, slowConsumer };
     this.#log = options.log ?? new MemoryEventLog();
@@ -180,9 +182,8 @@ export class Fanout<State, A extends Authorization> {
     const init = { headers };
     const checked = checkRequest(request, headers);
     const open = (allowed: AuthorizeResult): Response => {
-      if (allowed instanceof Response) return allowed;
-      // What is only truthy allows nothing.
-      if (allowed !== true) return refusal(403, "Forbidden", headers);
+      const denied = denialOf(allowed, headers);
+      if (denied !== undefined) return denied;
       if (checked instanceof Response) return checked;
       if (exact.length + patterns.length > this.#maxTopics || (exact.length > 1 && !fit(exact))) {
         return refusal(400, "Too many topics, or their names are too long: ask for fewer", headers);
@@ -286,7 +287,7 @@ export class Fanout<State, A extends Authorization> {
     };
     this.#members.set(session, member);
     this.#reporter.touch();
-    outboxOf(session).push({ bytes: firstBytes(this.#options), kept: true });
+    outboxOf(session).push(this.#first);
     this.#revalidate(member, request, [...topics, ...patterns]);
     callHook(() => onSession?.(session, "join"));
     reader.run(() => this.#attach(member, topics, lastEventId));
@@ -369,7 +370,7 @@ export class Fanout<State, A extends Authorization> {
       this.#followed.set(topic, followed);
     }
     followed.sessions.add(reader.session);
-    const { maxQueueBytes } = checkStreamOptions(this.#options);
+    const { maxQueueBytes } = this.#settings;
     subscription = new Subscription(followed.feed, reader, this.#log, maxQueueBytes);
     subscriptions.set(topic, subscription);
     if (this.#log.topics === undefined) this.#watch.add(topic);
@@ -424,6 +425,12 @@ export class Fanout<State, A extends Authorization> {
     for (const feed of dirty) feed.flush(now);
     this.#reporter.touch();
   };
+}
+
+/** The answer to who may not, if it may not. What is only truthy allows nothing. */
+export function denialOf(allowed: AuthorizeResult, headers?: HeadersInit): Response | undefined {
+  if (allowed === true) return undefined;
+  return allowed instanceof Response ? allowed : refusal(403, "Forbidden", headers);
 }
 
 function checkClose({ drain }: CloseOptions): void {

@@ -16,7 +16,7 @@ import type {
   SubscribeResult,
 } from "./channel_options.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
-import { Fanout, RETRY_AFTER } from "./fanout.ts";
+import { denialOf, Fanout, RETRY_AFTER } from "./fanout.ts";
 import type { ChannelMetrics } from "./metrics.ts";
 import { checkTopic } from "./patterns.ts";
 import { readPublished } from "./publish.ts";
@@ -229,8 +229,8 @@ export class Hub<State = unknown, A extends Authorization = AuthorizeResult>
    *
    * @param request The request.
    * @returns The response; 404 for another path, 405 for another method, 413 for a body that is too
-   * large, 415 for another type of it, 400 for one that is no event, 503 if the hub is closed. It rejects with what the log or
-   * `authorize` fails of.
+   * large, 415 for another type of it, 400 for one that is no event, 503 if the hub is closed. It
+   * rejects with what the log or `authorize` fails of.
    *
    * @example Publish and read over HTTP
    * ```ts
@@ -310,10 +310,8 @@ export class Hub<State = unknown, A extends Authorization = AuthorizeResult>
   }
 
   async #publish(request: Request, topic: string): Promise<Response> {
-    const allowed = await this.#fanout.authorize(request, [topic]);
-    if (allowed instanceof Response) return allowed;
-    // What is only truthy allows nothing.
-    if (allowed !== true) return refusal(403, "Forbidden");
+    const denied = denialOf(await this.#fanout.authorize(request, [topic]));
+    if (denied !== undefined) return denied;
     const published = await readPublished(request, { maxBodySize: this.#maxBodySize });
     if (published instanceof Response) return published;
     if (this.#fanout.closed) return tooMany(RETRY_AFTER, "Closed, try again later");

@@ -196,8 +196,8 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
   }
 
   #deliver(topic: Topic, event: LoggedEvent, isNew: boolean): void {
-    // Nobody is there, as in most of many topics: to keep a list for that costs a third of it all
-    // (`bench:fanout`, publish).
+    // Nobody is there, as in most of many topics: a list for that would be felt (`bench:fanout`,
+    // publish).
     if (topic.followers.size === 0 && !topic.delivering && !(isNew && this.#watchers.size > 0)) {
       topic.delivered++;
       return;

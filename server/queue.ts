@@ -103,7 +103,7 @@ export class SessionQueue {
       length += item.bytes.length;
       this.#remove(item);
     }
-    return taken.length < 2 ? taken[0] : concat(taken, length);
+    return taken.length < 2 ? taken[0] : concat(taken);
   }
 
   /** The one to drop next, never `last`. */
@@ -124,9 +124,9 @@ export class SessionQueue {
   }
 }
 
-/** Chunks one behind the other; `length` is their sum. */
-export function concat(chunks: readonly EncodedBytes[], length: number): EncodedBytes {
-  const all = new Uint8Array(length);
+/** Chunks one behind the other. */
+export function concat(chunks: readonly EncodedBytes[]): EncodedBytes {
+  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const chunk of chunks) {
     all.set(chunk, at);

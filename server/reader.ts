@@ -19,7 +19,8 @@ import { outboxOf, type Session } from "./session.ts";
 
 /** What a reader takes from its channel. */
 export type ReaderOptions<State> =
-  & Pick<ChannelOptions<State>, "key" | "onGap" | "onSlow" | "slowConsumer">
+  & Required<Pick<ChannelOptions<State>, "slowConsumer">>
+  & Pick<ChannelOptions<State>, "key" | "onGap" | "onSlow">
   & Pick<SubscribeOptions<State>, "filter">;
 
 /** See the module. */
@@ -46,7 +47,7 @@ export class Reader<State = unknown> {
     this.#outbox = outboxOf(session);
     // Also what its session sends by itself drops events. Who is disconnected comes back for the rest:
     // of that end our owner is told, as of any other.
-    if (options.slowConsumer !== undefined && options.slowConsumer !== "disconnect") {
+    if (options.slowConsumer !== "disconnect") {
       this.#outbox.onDrop = (dropped) => this.tellSlow(dropped);
     }
   }
@@ -86,7 +87,7 @@ export class Reader<State = unknown> {
     const { filter, slowConsumer } = this.#options;
     const shared = filter === undefined && !batch.personal && this.cursor === undefined;
     // To drop some of them the queue must know them one by one.
-    const whole = slowConsumer === "disconnect" || slowConsumer === undefined || this.#outbox.ready;
+    const whole = slowConsumer === "disconnect" || this.#outbox.ready;
     if (shared && whole) {
       this.#push({ bytes: batch.bytes }, now, batch.events.length);
       return;
@@ -98,9 +99,7 @@ export class Reader<State = unknown> {
     }
     if (items.length === 0) return;
     if (whole && items.length > 1) {
-      const bytes = items.map(({ bytes }) => bytes);
-      const length = bytes.reduce((sum, { length }) => sum + length, 0);
-      this.#push({ bytes: concat(bytes, length) }, now, items.length);
+      this.#push({ bytes: concat(items.map(({ bytes }) => bytes)) }, now, items.length);
       return;
     }
     for (const item of items) this.#push(item, now, 1);

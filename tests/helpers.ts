@@ -162,6 +162,12 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 100; i++) await Promise.resolve();
 }
 
+/** A request by a reader that has this last event ID, `""` for none. */
+export function requestAfter(lastEventId = ""): Request {
+  const headers: HeadersInit = lastEventId === "" ? {} : { "last-event-id": lastEventId };
+  return new Request("http://sse.example/", { headers });
+}
+
 /** The reasons of the rejections that nobody handles while `work` runs. */
 export function unhandled(work: () => Promise<unknown>): Promise<unknown[]> {
   return during(work, "unhandledrejection", ({ reason }) => reason);

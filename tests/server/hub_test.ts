@@ -21,13 +21,8 @@ import {
 } from "../../server.ts";
 import { parseCursor } from "../../server/cursor.ts";
 import { parseEventId } from "../../server/log.ts";
-import { property, RUNS, SEED, unhandled } from "../helpers.ts";
+import { property, requestAfter as request, RUNS, SEED, unhandled } from "../helpers.ts";
 import { inRandomOrders, quiet, type Schedule, SteppedEventLog } from "./scheduler.ts";
-
-function request(lastEventId = ""): Request {
-  const headers: HeadersInit = lastEventId === "" ? {} : { "last-event-id": lastEventId };
-  return new Request("http://sse.example/", { headers });
-}
 
 /** A reader by hand: bytes as they come, lost from wherever the connection is cut. */
 class Client {

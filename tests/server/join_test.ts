@@ -25,7 +25,7 @@ import { Reader } from "../../server/reader.ts";
 import { Subscription } from "../../server/subscription.ts";
 import { mulberry32 } from "../chunkings.ts";
 import { delay, within } from "../fault/real_time.ts";
-import { RUNS, SEED, text, unhandled } from "../helpers.ts";
+import { requestAfter, RUNS, SEED, text, unhandled } from "../helpers.ts";
 import {
   behind,
   inAllOrders,
@@ -103,8 +103,7 @@ class Client {
 
   connect(): void {
     const lastEventId = this.#lastEventId;
-    const headers: HeadersInit = lastEventId === "" ? {} : { "last-event-id": lastEventId };
-    const { body } = this.#channel.subscribe(new Request("http://localhost/", { headers }));
+    const { body } = this.#channel.subscribe(requestAfter(lastEventId));
     this.#body = body!.getReader();
     this.#reading = false;
     if (lastEventId === "") this.first = undefined;
@@ -601,11 +600,6 @@ function otherwise(log: MemoryEventLog, parts: Partial<EventLog>): EventLog {
     close: () => log.close(),
     ...parts,
   };
-}
-
-function requestAfter(id: string): Request {
-  const headers: HeadersInit = id === "" ? {} : { "last-event-id": id };
-  return new Request("http://localhost/news", { headers });
 }
 
 /** The next events of a stream, which is left open. */
@@ -1169,7 +1163,7 @@ Deno.test("Subscription does not come into a feed once its session has ended", a
   await using channel = new Channel({ log });
   const { body } = channel.subscribe(requestAfter(""));
   const [session] = channel.sessions();
-  const reader = new Reader(session, undefined, {}, channel.metrics);
+  const reader = new Reader(session, undefined, { slowConsumer: "disconnect" }, channel.metrics);
   const subscription = new Subscription(feed, reader, log, 1_000);
   session.close();
   await subscription.join(feed.last);

@@ -13,13 +13,8 @@ import {
 } from "../../server.ts";
 import { isPattern, matches } from "../../server/patterns.ts";
 import { TopicWatch } from "../../server/topic_watch.ts";
-import { property, settle, unhandled } from "../helpers.ts";
+import { property, requestAfter as request, settle, unhandled } from "../helpers.ts";
 import { quiet } from "./scheduler.ts";
-
-function request(lastEventId = ""): Request {
-  const headers: HeadersInit = lastEventId === "" ? {} : { "last-event-id": lastEventId };
-  return new Request("http://sse.example/", { headers });
-}
 
 /** What a log was asked for, and has not been told to end. */
 class Probe {
