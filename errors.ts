@@ -51,7 +51,9 @@ export type SseErrorCode =
   | "ERR_SSE_CLOSED"
   | "ERR_SSE_SESSION_CLOSED"
   | "ERR_SSE_SLOW_CONSUMER"
-  | "ERR_SSE_LOG_GAP";
+  | "ERR_SSE_LOG_GAP"
+  | "ERR_SSE_LOG_RECORD"
+  | "ERR_SSE_LOG_UNAVAILABLE";
 
 /**
  * The base class of everything this library throws at run time.
@@ -546,5 +548,36 @@ export class LogGapError extends SseError {
       `Cannot read events after "${gap.asked}": the first that is there is "${gap.first}" (${gap.reason})`,
     );
     this.gap = gap;
+  }
+}
+
+/**
+ * An event log could not reach its engine, or got no answer in time. `cause` is what its client said,
+ * if it said anything.
+ *
+ * An event whose append was rejected with it may have been appended all the same: with an
+ * `idempotencyKey` it is safe to append it again.
+ *
+ * @example Tell an engine that is away from a fault
+ * ```ts
+ * import { LogUnavailableError } from "@webstreams/sse/errors";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new LogUnavailableError("Cannot append event: the engine gave no answer");
+ * assertEquals(error.code, "ERR_SSE_LOG_UNAVAILABLE");
+ * ```
+ */
+export class LogUnavailableError extends SseError {
+  /** The class name, also where a bundler has renamed the class. */
+  override readonly name: string = "LogUnavailableError";
+
+  /**
+   * Makes an error for an engine that is out of reach.
+   *
+   * @param message The sentence for people.
+   * @param options Takes the `cause`.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_SSE_LOG_UNAVAILABLE", message, options);
   }
 }

@@ -22,6 +22,7 @@ export type {
   ChannelOptions,
   CloseOptions,
   GapContext,
+  PresenceOptions,
   PublishOptions,
   SlowInfo,
   SubscribeOptions,

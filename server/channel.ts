@@ -78,6 +78,14 @@ export class Channel<State = unknown, A extends Authorization = AuthorizeResult>
     return this.#sessions.size;
   }
 
+  /**
+   * How many sessions its topic has, in all processes that share the log and have `presence` on;
+   * without the option those of this process. What others say takes a second or two to be here.
+   */
+  get presence(): number {
+    return this.#fanout.presence(this.#topic);
+  }
+
   /** The figures by now; in a channel of a hub those of the hub. */
   get metrics(): ChannelMetrics {
     return this.#fanout.metrics;
@@ -155,7 +163,8 @@ export class Channel<State = unknown, A extends Authorization = AuthorizeResult>
   }
 
   /**
-   * Ends the sessions that a predicate names, as `"revoked"`.
+   * Ends the sessions that a predicate names, as `"revoked"`: those of this process, for no other one
+   * can call the predicate. {@linkcode Channel.revokeUser} goes to all.
    *
    * @param predicate Called with each session.
    * @returns How many there were.
@@ -174,6 +183,32 @@ export class Channel<State = unknown, A extends Authorization = AuthorizeResult>
    */
   revoke(predicate: (session: Session<State>) => boolean): number {
     return this.#fanout.revoke(predicate, this.#filter);
+  }
+
+  /**
+   * Ends the sessions of a user that read the topic of this channel, as `"revoked"`: in this process at
+   * once, and in all others on the log that was given. Their readers may come back, and `authorize` is
+   * asked: forbid it before.
+   *
+   * @param user The `user` of the sessions, as `subscribe` was told.
+   * @returns When the log has it; the others get it as they get events.
+   * @throws {TypeError} If the user is no text of 1 to 1024 UTF-16 code units, or the channel is closed.
+   * @throws {LogUnavailableError} If the log is away: the sessions of this process have ended all the
+   * same, and it is safe to ask again.
+   *
+   * @example Throw somebody out of a room
+   * ```ts
+   * import { Channel } from "@webstreams/sse/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using room = new Channel();
+   * const response = room.subscribe(new Request("http://localhost/room"), { user: "eve" });
+   * await room.revokeUser("eve");
+   * assertEquals([room.size, await response.text()], [0, ": \n\n"]);
+   * ```
+   */
+  revokeUser(user: string): Promise<void> {
+    return this.#fanout.revokeUser(user, this.#topic);
   }
 
   /**

@@ -48,6 +48,22 @@ export interface SlowInfo {
   readonly queuedBytes: number;
 }
 
+/** When processes tell each other of their sessions. */
+export interface PresenceOptions {
+  /**
+   * After how many ms a process says again that it is there, from 1 up.
+   *
+   * @default {10000}
+   */
+  interval?: number;
+  /**
+   * After how many ms a process of which nothing is heard is counted no more, from `interval` up: it
+   * may have been killed. Time is taken here, so that clocks may differ. One that is heard again is
+   * counted again. Default: three times `interval`.
+   */
+  expiry?: number;
+}
+
 /**
  * What a channel or a hub can be told.
  *
@@ -127,6 +143,15 @@ export interface ChannelOptions<
    */
   filter?(event: LoggedEvent, session: Session<State>): boolean;
   /**
+   * Whether to count sessions in all processes that share the log, for `presence`; only with a `log`
+   * that is given. It costs events of a topic that is kept for it, beside those that `revokeUser`
+   * takes: changes at most once a second, and one of each process every `interval`. How many of them
+   * are held is for the log to say, as of any topic.
+   *
+   * @default {false}
+   */
+  presence?: boolean | PresenceOptions;
+  /**
    * How many sessions there may be; whoever comes then gets a 503 with `Retry-After`. From 0 up.
    *
    * @default {Infinity}
@@ -152,6 +177,13 @@ export interface ChannelOptions<
 export interface SubscribeOptions<State = unknown> {
   /** What `session.state` is at first. Default: `undefined`. */
   state?: State;
+  /**
+   * Who the reader is, for `revokeUser` in any process on the log: 1 to 1024 UTF-16 code units. On a
+   * log that was given, its session begins when the process hears what others revoke; what may have
+   * been said before, or is lost to retention later on, makes `authorize` be asked again.
+   * Default: nobody.
+   */
+  user?: string;
   /**
    * Which events this reader gets, of those that the filter of the channel lets pass. Default: all.
    *

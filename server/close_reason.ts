@@ -15,7 +15,7 @@ export interface CloseReason {
    * - `"timeout"`: somebody gave up waiting: `close` or the transport named a `TimeoutError`.
    * - `"max-age"`: the connection was as old as `maxAge` allows.
    * - `"slow"`: more than `maxQueueBytes` waited for the reader; `cause` is a `SlowConsumerError`.
-   * - `"revoked"`: by `revoke`, or because `authorize` no longer allows it.
+   * - `"revoked"`: by `revoke` or `revokeUser`, or because `authorize` no longer allows it.
    * - `"drained"`: the channel or the hub is closing down.
    * - `"error"`: what gave the events, or the event log, failed; `cause` is the error.
    */

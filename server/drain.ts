@@ -72,7 +72,7 @@ function encodeRetry(retry: number): EncodedBytes {
 }
 
 /** Waits for a fact, but no longer than a time; whether it is one. */
-async function within(fact: Promise<boolean>, ms: number): Promise<boolean> {
+export async function within(fact: Promise<boolean>, ms: number): Promise<boolean> {
   let timer;
   const late = new Promise<boolean>((resolve) => {
     timer = setTimeout(resolve, Math.min(ms, MAX_TIMER), false);

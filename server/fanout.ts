@@ -5,34 +5,36 @@
  */
 
 import { type ServerSentEventInit, stringifyEvent } from "../encode.ts";
+import { Access, denialOf } from "./access.ts";
 import type {
   Authorization,
   AuthorizeResult,
-  ChannelOptions,
   CloseOptions,
   PublishOptions,
   SubscribeOptions,
   SubscribeResult,
 } from "./channel_options.ts";
 import type { CloseReason } from "./close_reason.ts";
+import { Control } from "./control.ts";
 import { parseCursor, VectorCursor } from "./cursor.ts";
-import { MAX_TIMER } from "./deadlines.ts";
 import { endAll } from "./drain.ts";
-import { Feed } from "./feed.ts";
+import { checkFanoutOptions, type FanoutOptions, type FanoutSettings } from "./fanout_options.ts";
+import { FollowedTopics } from "./followed_topics.ts";
 import { type EventLog, parseEventId } from "./log.ts";
 import { MemoryEventLog } from "./memory_log.ts";
 import type { ChannelMetrics } from "./metrics.ts";
 import { MetricsReporter } from "./metrics_reporter.ts";
-import type { OutboxSettings } from "./outbox.ts";
 import { checkPattern, checkTopic, isPattern } from "./patterns.ts";
+import { Presence } from "./presence.ts";
 import type { QueueItem, SlowConsumerPolicy } from "./queue.ts";
 import { Reader, senderFor } from "./reader.ts";
 import { callHook } from "./report.ts";
 import { checkRequest, eventStreamHeaders, refusal, tooMany } from "./request.ts";
 import { openSession, outboxOf, type Session } from "./session.ts";
-import { checkNumber, checkStreamOptions, firstBytes } from "./stream_options.ts";
+import { checkNumber, firstBytes } from "./stream_options.ts";
 import { Subscription } from "./subscription.ts";
 import { TopicWatch } from "./topic_watch.ts";
+import { Users, type Visit } from "./users.ts";
 
 /** After how many seconds somebody who was turned away may come back. */
 export const RETRY_AFTER = 5;
@@ -46,8 +48,6 @@ const DRAIN_RETRY = 1_000;
  */
 const LOST = "lost.0";
 
-const POLICIES: readonly SlowConsumerPolicy[] = ["disconnect", "drop-oldest", "latest-by-key"];
-
 /** One reader in here. */
 interface Member<State> {
   readonly reader: Reader<State>;
@@ -55,71 +55,66 @@ interface Member<State> {
   /** It asks for these, and for whatever topic matches one of them. */
   readonly patterns: readonly string[];
   readonly onClose: SubscribeOptions<State>["onClose"];
+  /** It has a user. */
+  readonly visit: Visit<State> | undefined;
   watching?: boolean;
   /** Topics that came before it was told where it is; `undefined` from then on. */
   early?: Set<string>;
   timer?: ReturnType<typeof setTimeout>;
 }
 
+/** Who asked for a session, and what for. */
+interface Asked<State> {
+  readonly request: Request;
+  readonly lastEventId: string;
+  /** Topics by their names. */
+  readonly exact: readonly string[];
+  readonly patterns: readonly string[];
+  readonly visit: Visit<State> | undefined;
+  readonly options: SubscribeOptions<State>;
+}
+
 /** Shared by all that have none. */
 const NO_PATTERNS: readonly string[] = [];
-
-/** A topic that is followed, and those who have asked for it. */
-interface Followed<State> {
-  readonly feed: Feed;
-  readonly sessions: Set<Session<State>>;
-}
-
-/** What only a hub can be told. */
-export interface FanoutOptions<State, A extends Authorization> extends ChannelOptions<State, A> {
-  /** How many topics one connection may carry. */
-  maxTopics?: number;
-}
 
 /** See the module. */
 export class Fanout<State, A extends Authorization> {
   readonly #options: FanoutOptions<State, A> & { slowConsumer: SlowConsumerPolicy };
   readonly #log: EventLog;
   readonly #members = new Map<Session<State>, Member<State>>();
-  readonly #followed = new Map<string, Followed<State>>();
+  readonly #followed: FollowedTopics<State>;
   readonly #watch: TopicWatch<Member<State>>;
+  readonly #access: Access<State, A>;
+  /** What processes on a log that they share tell each other. */
+  readonly #control: Control | undefined;
+  readonly #users: Users<State, A>;
+  readonly #presence: Presence | undefined;
   readonly #reporter: MetricsReporter;
-  readonly #maxTopics: number;
-  readonly #settings: OutboxSettings;
+  readonly #settings: FanoutSettings;
   readonly #headers: Headers;
   /** What each reader is sent at first. */
   readonly #first: QueueItem;
-  #dirty: Feed[] = [];
   #closing: Promise<void> | undefined = undefined;
   #closed = false;
 
   constructor(options: FanoutOptions<State, A>) {
-    const { slowConsumer = "disconnect", key, revalidate, maxSessions, maxTopics = 100 } = options;
-    const limits = checkStreamOptions(options);
+    this.#settings = checkFanoutOptions(options);
+    const { slowConsumer, presence } = this.#settings;
     this.#first = { bytes: firstBytes(options), kept: true };
     this.#headers = eventStreamHeaders(options.headers);
-    if (revalidate !== undefined) checkNumber("revalidate", revalidate, 1);
-    if (maxSessions !== undefined) checkNumber("maxSessions", maxSessions, 0);
-    checkNumber("maxTopics", maxTopics, 1);
-    if (!POLICIES.includes(slowConsumer)) {
-      throw new TypeError(
-        `Cannot treat slow consumers: "slowConsumer" must be ${
-          POLICIES.map((policy) => `"${policy}"`).join(", ")
-        }: received ${JSON.stringify(slowConsumer)}`,
-      );
-    }
-    if (slowConsumer === "latest-by-key" && key === undefined) {
-      throw new TypeError('Cannot keep the latest by key: "key" is missing, give the function');
-    }
+    this.#access = new Access(options);
     this.#options = { ...options, slowConsumer };
-    this.#maxTopics = maxTopics;
-    this.#settings = { ...limits, slowConsumer };
     this.#log = options.log ?? new MemoryEventLog();
+    this.#control = options.log && new Control(options.log);
+    this.#users = new Users(this.#access, this.#control);
+    this.#followed = new FollowedTopics(this.#log, () => this.#reporter.touch());
     this.#watch = new TopicWatch(
       this.#log,
       (member, topic, isNew) => this.#add(member, topic, isNew),
     );
     this.#reporter = new MetricsReporter(() => this.metrics, options.onMetrics);
+    this.#presence = presence && this.#control &&
+      new Presence(this.#control, presence, this.#followed);
   }
 
   /** The figures by now. */
@@ -136,14 +131,18 @@ export class Fanout<State, A extends Authorization> {
 
   /** The sessions of a topic; of all if it is `undefined`. */
   sessions(topic?: string): ReadonlyMap<Session<State>, unknown> | ReadonlySet<Session<State>> {
-    return topic === undefined
-      ? this.#members
-      : this.#followed.get(topic)?.sessions ?? new Set<Session<State>>();
+    return topic === undefined ? this.#members : this.#followed.sessions(topic);
   }
 
   /** Whether a request may read topics, or publish to one. */
   authorize(request: Request, topics: readonly string[]): Authorization {
-    return this.#options.authorize ? this.#options.authorize(request, { topics }) : true;
+    return this.#access.authorize(request, topics);
+  }
+
+  /** How many sessions a topic has, also in other processes if they tell of them. */
+  presence(topic: string): number {
+    checkTopic(topic);
+    return this.sessions(topic).size + (this.#presence?.count(topic) ?? 0);
   }
 
   async publish(
@@ -185,20 +184,31 @@ export class Fanout<State, A extends Authorization> {
       const denied = denialOf(allowed, headers);
       if (denied !== undefined) return denied;
       if (checked instanceof Response) return checked;
-      if (exact.length + patterns.length > this.#maxTopics || (exact.length > 1 && !fit(exact))) {
+      const { maxTopics, maxSessions } = this.#settings;
+      if (exact.length + patterns.length > maxTopics || (exact.length > 1 && !fit(exact))) {
         return refusal(400, "Too many topics, or their names are too long: ask for fewer", headers);
       }
       if (this.#closing !== undefined) {
         return tooMany(RETRY_AFTER, "Closing, try again later", headers);
       }
       if (request.method === "HEAD") return new Response(null, init);
-      const { maxSessions = Infinity } = this.#options;
       if (this.#members.size >= maxSessions) return tooMany(RETRY_AFTER, undefined, headers);
-      const session = this.#open(request, checked.lastEventId, exact, patterns, options);
+      const { lastEventId } = checked;
+      const session = this.#open({ request, lastEventId, exact, patterns, visit, options });
       return new Response(outboxOf(session).body, init);
     };
-    const allowed = this.authorize(request, topics);
-    const response = allowed instanceof Promise ? allowed.then(open) : open(allowed);
+    const { user } = options;
+    const visit = user === undefined ? undefined : this.#users.arrive(user, request, [...topics]);
+    const turnAway = () => {
+      if (visit !== undefined && visit.reader === undefined) this.#users.leave(visit);
+    };
+    let response: Response | Promise<Response> | undefined;
+    try {
+      const allowed = this.authorize(request, topics);
+      response = allowed instanceof Promise ? allowed.then(open).finally(turnAway) : open(allowed);
+    } finally {
+      if (!(response instanceof Promise)) turnAway();
+    }
     return response as SubscribeResult<A>;
   }
 
@@ -218,6 +228,14 @@ export class Fanout<State, A extends Authorization> {
     const revoked = [...this.sessions(topic).keys()].filter((session) => predicate(session));
     for (const session of revoked) outboxOf(session).end({ reason: "revoked" });
     return revoked.length;
+  }
+
+  /** Ends the sessions of a user, of a topic if it is given, in all processes. */
+  async revokeUser(user: string, topic?: string): Promise<void> {
+    if (this.#closed) {
+      throw new TypeError("Cannot revoke a user: it is closed, revoke before the close");
+    }
+    await this.#users.revoke(user, topic);
   }
 
   /** Ends the sessions of a topic, and nothing else. */
@@ -241,6 +259,8 @@ export class Fanout<State, A extends Authorization> {
     await this.#endAll(this.#members, options);
     this.#closed = true;
     this.#reporter.stop();
+    await this.#presence?.close();
+    this.#control?.close();
     if (this.#options.log === undefined) await this.#log.close();
   }
 
@@ -254,23 +274,18 @@ export class Fanout<State, A extends Authorization> {
     await endAll(outboxes, { reason, over: drain ?? 0, retry });
   }
 
-  #open(
-    request: Request,
-    lastEventId: string,
-    topics: readonly string[],
-    patterns: readonly string[],
-    options: SubscribeOptions<State>,
-  ): Session<State> {
+  #open(asked: Asked<State>): Session<State> {
+    const { request, lastEventId, exact, patterns, visit, options } = asked;
     const { onSession } = this.#options;
     const session = openSession<State>({
-      settings: this.#settings,
+      settings: this.#settings.outbox,
       request,
       lastEventId,
       state: options.state as State,
       ids: false,
       onEnd: this.#onEnd,
     });
-    const several = patterns.length > 0 || topics.length > 1;
+    const several = patterns.length > 0 || exact.length > 1;
     const reader = new Reader<State>(
       session,
       several ? new VectorCursor() : undefined,
@@ -284,19 +299,21 @@ export class Fanout<State, A extends Authorization> {
       subscriptions: new Map(),
       patterns: patterns.length > 0 ? patterns : NO_PATTERNS,
       onClose: options.onClose,
+      visit,
     };
     this.#members.set(session, member);
     this.#reporter.touch();
     outboxOf(session).push(this.#first);
-    this.#revalidate(member, request, [...topics, ...patterns]);
+    this.#access.revalidate(member, request, [...exact, ...patterns]);
     callHook(() => onSession?.(session, "join"));
-    reader.run(() => this.#attach(member, topics, lastEventId));
+    if (visit !== undefined) this.#users.enter(visit, reader);
+    reader.run(() => this.#attach(member, exact, lastEventId));
     return session;
   }
 
   /** Follows what a reader has asked for, tells it where it is, and brings it up to what is live. */
   async #attach(member: Member<State>, topics: readonly string[], asked: string): Promise<void> {
-    const { reader, patterns, subscriptions } = member;
+    const { reader, patterns, subscriptions, visit } = member;
     // A hook may have closed it.
     if (reader.ended) return;
     const positions = parseCursor(asked);
@@ -308,7 +325,9 @@ export class Fanout<State, A extends Authorization> {
       await this.#watch.watch(member, patterns, positions?.keys());
     }
     const joining = [...subscriptions].filter(([topic]) => !member.early?.has(topic));
-    await Promise.all(joining.map(([, { feed }]) => feed.ready));
+    // Who may not be here any more is not sent anything.
+    const heard = visit && this.#users.hear(visit);
+    await Promise.all([heard, ...joining.map(([, { feed }]) => feed.ready)]);
     // The first bytes alone may be all that may wait.
     await reader.room();
     if (reader.ended) return;
@@ -359,19 +378,15 @@ export class Fanout<State, A extends Authorization> {
     const { reader, subscriptions } = member;
     let subscription = subscriptions.get(topic);
     if (subscription !== undefined) return subscription;
-    if (subscriptions.size >= this.#maxTopics) {
+    const { maxTopics, outbox } = this.#settings;
+    if (subscriptions.size >= maxTopics) {
       throw new RangeError(
-        `Cannot follow topics: more than ${this.#maxTopics} of them match the patterns, narrow the patterns or raise "maxTopics"`,
+        `Cannot follow topics: more than ${maxTopics} of them match the patterns, narrow the patterns or raise "maxTopics"`,
       );
     }
-    let followed = this.#followed.get(topic);
-    if (followed === undefined) {
-      followed = { feed: new Feed(this.#log, topic, this.#schedule), sessions: new Set() };
-      this.#followed.set(topic, followed);
-    }
-    followed.sessions.add(reader.session);
-    const { maxQueueBytes } = this.#settings;
-    subscription = new Subscription(followed.feed, reader, this.#log, maxQueueBytes);
+    this.#presence?.touch(topic);
+    const feed = this.#followed.join(topic, reader.session);
+    subscription = new Subscription(feed, reader, this.#log, outbox.maxQueueBytes);
     subscriptions.set(topic, subscription);
     if (this.#log.topics === undefined) this.#watch.add(topic);
     return subscription;
@@ -389,48 +404,15 @@ export class Fanout<State, A extends Authorization> {
   #remove(session: Session<State>, member: Member<State>): void {
     this.#members.delete(session);
     clearTimeout(member.timer);
+    if (member.visit !== undefined) this.#users.leave(member.visit);
     if (member.watching) this.#watch.unwatch(member, member.patterns);
     for (const [topic, subscription] of member.subscriptions) {
-      const { feed } = subscription;
-      feed.listeners.delete(subscription);
-      const sessions = this.#followed.get(topic)?.sessions;
-      sessions?.delete(session);
-      if (sessions?.size !== 0) continue;
-      this.#followed.delete(topic);
-      feed.close();
+      subscription.feed.listeners.delete(subscription);
+      this.#presence?.touch(topic);
+      this.#followed.leave(topic, session);
     }
     this.#reporter.touch();
   }
-
-  /** Asks again and again whether a session may stay. */
-  #revalidate(member: Member<State>, request: Request, topics: readonly string[]): void {
-    const { revalidate } = this.#options;
-    if (revalidate === undefined) return;
-    const outbox = outboxOf(member.reader.session);
-    const ask = async () => {
-      if (await this.authorize(request, topics) !== true) outbox.end({ reason: "revoked" });
-      else if (!member.reader.ended) this.#revalidate(member, request, topics);
-    };
-    member.timer = setTimeout(() => member.reader.run(ask), Math.min(revalidate, MAX_TIMER));
-  }
-
-  readonly #schedule = (feed: Feed): void => {
-    if (this.#dirty.push(feed) === 1) queueMicrotask(this.#flush);
-  };
-
-  readonly #flush = (): void => {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    const now = performance.now();
-    for (const feed of dirty) feed.flush(now);
-    this.#reporter.touch();
-  };
-}
-
-/** The answer to who may not, if it may not. What is only truthy allows nothing. */
-export function denialOf(allowed: AuthorizeResult, headers?: HeadersInit): Response | undefined {
-  if (allowed === true) return undefined;
-  return allowed instanceof Response ? allowed : refusal(403, "Forbidden", headers);
 }
 
 function checkClose({ drain }: CloseOptions): void {

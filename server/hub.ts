@@ -5,6 +5,8 @@
  */
 
 import type { ServerSentEventInit } from "../encode.ts";
+import { LogUnavailableError } from "../errors.ts";
+import { denialOf } from "./access.ts";
 import { Channel, HubTopic } from "./channel.ts";
 import type {
   Authorization,
@@ -16,7 +18,7 @@ import type {
   SubscribeResult,
 } from "./channel_options.ts";
 import { Cors, type CorsOptions } from "./cors.ts";
-import { denialOf, Fanout, RETRY_AFTER } from "./fanout.ts";
+import { Fanout, RETRY_AFTER } from "./fanout.ts";
 import type { ChannelMetrics } from "./metrics.ts";
 import { checkTopic } from "./patterns.ts";
 import { readPublished } from "./publish.ts";
@@ -122,7 +124,8 @@ export class Hub<State = unknown, A extends Authorization = AuthorizeResult>
   /**
    * Publishes an event to a topic.
    *
-   * @param topic The topic, 1 to 256 UTF-16 code units; no pattern.
+   * @param topic The topic, 1 to 256 UTF-16 code units; no pattern, and none of the names that begin
+   * with `$sse/`, which are kept for what processes tell each other.
    * @param event The event, without `id`: the log gives it.
    * @param options An idempotency key, a session that is not to get it.
    * @returns The id, when the log has the event.
@@ -229,8 +232,9 @@ export class Hub<State = unknown, A extends Authorization = AuthorizeResult>
    *
    * @param request The request.
    * @returns The response; 404 for another path, 405 for another method, 413 for a body that is too
-   * large, 415 for another type of it, 400 for one that is no event, 503 if the hub is closed. It
-   * rejects with what the log or `authorize` fails of.
+   * large, 415 for another type of it, 400 for one that is no event, 503 with `Retry-After` if the hub
+   * is closed or the log is away (the event may be in it all the same: with an `Idempotency-Key` it is
+   * safe to post it again). It rejects with whatever else the log or `authorize` fails of.
    *
    * @example Publish and read over HTTP
    * ```ts
@@ -253,7 +257,8 @@ export class Hub<State = unknown, A extends Authorization = AuthorizeResult>
   }
 
   /**
-   * Ends the sessions that a predicate names, as `"revoked"`.
+   * Ends the sessions that a predicate names, as `"revoked"`: those of this process, for no other one
+   * can call the predicate. {@linkcode Hub.revokeUser} goes to all.
    *
    * @param predicate Called with each session.
    * @returns How many there were.
@@ -269,6 +274,63 @@ export class Hub<State = unknown, A extends Authorization = AuthorizeResult>
    */
   revoke(predicate: (session: Session<State>) => boolean): number {
     return this.#fanout.revoke(predicate);
+  }
+
+  /**
+   * Ends the sessions of a user, as `"revoked"`: in this process at once, and in all others on the log
+   * that was given. Their readers may come back, and `authorize` is asked: forbid it before.
+   *
+   * It goes through a topic of the log that `presence` uses, too. A process that was cut off finds it
+   * there when it is back, as long as the log holds it, and authorizes all its users again if it may
+   * have missed one: with 100 processes, an `interval` of 10 s and a log that holds 1000 events of a
+   * topic a revoke is held for about 100 s.
+   *
+   * @param user The `user` of the sessions, as `subscribe` was told.
+   * @returns When the log has it; the others get it as they get events.
+   * @throws {TypeError} If the user is no text of 1 to 1024 UTF-16 code units, or the hub is closed.
+   * @throws {LogUnavailableError} If the log is away: the sessions of this process have ended all the
+   * same, and it is safe to ask again.
+   *
+   * @example Throw somebody out of all processes
+   * ```ts
+   * import { Hub, MemoryEventLog } from "@webstreams/sse/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const log = new MemoryEventLog();
+   * const [here, there] = [new Hub({ log }), new Hub({ log })];
+   * there.subscribe(new Request("http://localhost/"), { topics: ["news"], user: "eve" });
+   * await here.revokeUser("eve");
+   * assertEquals(there.size, 0);
+   * ```
+   */
+  revokeUser(user: string): Promise<void> {
+    return this.#fanout.revokeUser(user);
+  }
+
+  /**
+   * How many sessions a topic has, by its name or by patterns, in all processes that share the log and
+   * have `presence` on; without the option those of this process.
+   *
+   * What others say takes a second or two to be here. While the log is away they are forgotten after
+   * `expiry`, and counted again when it is back. Up to 1000 other processes are counted, and 100 000
+   * topics of each.
+   *
+   * @param topic The topic.
+   * @returns How many there are.
+   * @throws {TypeError} If the topic is none.
+   *
+   * @example Who else is here
+   * ```ts
+   * import { Hub, MemoryEventLog } from "@webstreams/sse/server";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using hub = new Hub({ log: new MemoryEventLog(), presence: true });
+   * hub.subscribe(new Request("http://localhost/"), { topics: ["rooms/*", "rooms/7"] });
+   * assertEquals(hub.presence("rooms/7"), 1);
+   * ```
+   */
+  presence(topic: string): number {
+    return this.#fanout.presence(topic);
   }
 
   /**
@@ -316,8 +378,13 @@ export class Hub<State = unknown, A extends Authorization = AuthorizeResult>
     if (published instanceof Response) return published;
     if (this.#fanout.closed) return tooMany(RETRY_AFTER, "Closed, try again later");
     const { event, idempotencyKey } = published;
-    const id = await this.#fanout.publish(topic, event, { idempotencyKey });
-    return Response.json({ id }, { status: 202, headers: { "cache-control": "no-store" } });
+    try {
+      const id = await this.#fanout.publish(topic, event, { idempotencyKey });
+      return Response.json({ id }, { status: 202, headers: { "cache-control": "no-store" } });
+    } catch (error) {
+      if (!(error instanceof LogUnavailableError)) throw error;
+      return tooMany(RETRY_AFTER, "The event log is away, try again later");
+    }
   }
 }
 

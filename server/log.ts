@@ -5,7 +5,7 @@
  */
 
 import type { ServerSentEventInit } from "../encode.ts";
-import type { LogGap } from "../errors.ts";
+import { type LogGap, LogGapError, type LogGapReason } from "../errors.ts";
 
 /** An event as a log keeps it, with the id that the log has given it. It is never changed. */
 export interface LoggedEvent extends Readonly<ServerSentEventInit> {
@@ -171,4 +171,87 @@ export function parseEventId(id: string): EventId | undefined {
 /** Puts an id together. */
 export function formatEventId({ epoch, seq }: EventId): string {
   return `${epoch}.${seq}`;
+}
+
+/** Where a topic stands. */
+export interface TopicPlace {
+  /** The epoch of now. */
+  readonly epoch: string;
+  /** The number of the first event that is held; of the next one if none is. */
+  readonly first: number;
+  /** The number of the last event that was given, 0 if none was. */
+  readonly head: number;
+}
+
+/** What is missing after an id; `undefined` if every event after it is held. */
+export function gapAfter(asked: string, { epoch, first, head }: TopicPlace): LogGap | undefined {
+  const reason = reasonOf(asked === "" ? { epoch, seq: 0 } : parseEventId(asked));
+  return reason && { asked, first: formatEventId({ epoch, seq: first }), reason };
+
+  function reasonOf(from: EventId | undefined): LogGapReason | undefined {
+    if (from === undefined) return "unknown";
+    if (from.epoch !== epoch) return "epoch";
+    if (from.seq > head) return "unknown";
+    return from.seq + 1 < first ? "trimmed" : undefined;
+  }
+}
+
+/**
+ * The numbers of the events that a reading is to give, as its topic stands when it begins: none if
+ * `last` is before `next`.
+ *
+ * @throws {LogGapError} If the first of them is not held.
+ * @throws {TypeError} If `until` is no id of the epoch.
+ */
+export function readRange(
+  { after, until }: ReadLogOptions,
+  place: TopicPlace,
+): { next: number; last: number } {
+  const { epoch, head } = place;
+  const gap = gapAfter(after, place);
+  // If nothing is asked for, nothing is missing.
+  if (gap !== undefined && gap.reason !== "trimmed") throw new LogGapError(gap);
+  const to = until === undefined ? { epoch, seq: head } : parseEventId(until);
+  if (to?.epoch !== epoch) {
+    throw new TypeError(
+      `Cannot read events: "until" must be an id of the epoch "${epoch}": received ${show(until)}`,
+    );
+  }
+  const next = after === "" ? 1 : (parseEventId(after)?.seq ?? 0) + 1;
+  const last = Math.min(to.seq, head);
+  if (gap !== undefined && next <= last) throw new LogGapError(gap);
+  return { next, last };
+}
+
+/** Refuses what no log takes, whatever its engine. */
+export function checkAppend(event: ServerSentEventInit, options: AppendOptions): void {
+  if (event.id !== undefined) {
+    throw new TypeError(
+      `Cannot append event: the log gives the id, leave it out: received ${show(event.id)}`,
+    );
+  }
+  for (const name of ["sender", "idempotencyKey"] as const) {
+    const text = options[name];
+    if (text === undefined || typeof text === "string") continue;
+    throw new TypeError(`Cannot append event: "${name}" must be a string: received ${show(text)}`);
+  }
+}
+
+/**
+ * A bound of a log: a number from 1 up, `Infinity` for none.
+ *
+ * @throws {RangeError} If it is none.
+ */
+export function checkBound(name: string, value: unknown, byDefault: number): number {
+  if (value === undefined) return byDefault;
+  if (typeof value === "number" && value >= 1) return value;
+  throw new RangeError(
+    `Cannot make event log: "${name}" must be a number from 1 up: received ${show(value)}`,
+  );
+}
+
+/** Quotes a value for a message, bounded. */
+function show(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > 42 ? `${text.slice(0, 42)}…` : text;
 }

@@ -5,15 +5,18 @@
  */
 
 import { type ServerSentEventInit, stringifyEvent } from "../encode.ts";
-import { LogGapError, type LogGapReason } from "../errors.ts";
+import { LogGapError } from "../errors.ts";
 import {
   type AppendOptions,
+  checkAppend,
+  checkBound,
   type EventLog,
   type FollowOptions,
   formatEventId,
+  gapAfter,
   type LoggedEvent,
-  parseEventId,
   type ReadLogOptions,
+  readRange,
   type TopicsOptions,
 } from "./log.ts";
 import { Topic } from "./memory_topic.ts";
@@ -98,10 +101,10 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
    * @throws {RangeError} If an option is not a number from 1 up.
    */
   constructor(options: MemoryEventLogOptions = {}) {
-    this.#maxEvents = bound("maxEvents", options.maxEvents, 1_000);
-    this.#maxBytes = bound("maxBytes", options.maxBytes, 4_194_304);
-    this.#maxAge = bound("maxAge", options.maxAge, Infinity);
-    this.#maxTopics = bound("maxTopics", options.maxTopics, 10_000);
+    this.#maxEvents = checkBound("maxEvents", options.maxEvents, 1_000);
+    this.#maxBytes = checkBound("maxBytes", options.maxBytes, 4_194_304);
+    this.#maxAge = checkBound("maxAge", options.maxAge, Infinity);
+    this.#maxTopics = checkBound("maxTopics", options.maxTopics, 10_000);
   }
 
   /**
@@ -172,12 +175,8 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
     this.#assertOpen("append event");
     const { idempotencyKey: key, sender } = options;
     const text = stringifyEvent(event);
-    if (event.id !== undefined) {
-      throw new TypeError(
-        `Cannot append event: the log gives the id, leave it out: received ${show(event.id)}`,
-      );
-    }
-    const units = text.length + textLength("sender", sender) + textLength("idempotencyKey", key);
+    checkAppend(event, options);
+    const units = text.length + (sender?.length ?? 0) + (key?.length ?? 0);
     const topic = this.#open(name);
     this.#expire(topic);
     const known = key === undefined ? undefined : topic.idOf(key);
@@ -263,20 +262,10 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
   }
 
   /** What a reading is to give, as it looks when it begins. */
-  #range(name: string, { after, until }: ReadLogOptions): Range {
+  #range(name: string, options: ReadLogOptions): Range {
     const topic = this.#topics.get(name) ?? new Topic(name, this.#epoch());
-    const { epoch, head } = topic;
-    const from = after === "" ? { epoch, seq: 0 } : parseEventId(after);
-    if (from?.epoch !== epoch || from.seq > head) throw this.#gap(name, after);
-    const to = until === undefined ? { epoch, seq: head } : parseEventId(until);
-    if (to?.epoch !== epoch) {
-      throw new TypeError(
-        `Cannot read events: "until" must be an id of the epoch "${epoch}": received ${
-          show(until)
-        }`,
-      );
-    }
-    return { topic, next: from.seq + 1, last: Math.min(to.seq, head) };
+    this.#expire(topic);
+    return { topic, ...readRange(options, topic) };
   }
 
   /** What who asked for the events after `asked` is told, when the next one is not there. */
@@ -284,7 +273,7 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
     const topic = this.#topics.get(name) ?? new Topic(name, this.#epoch());
     this.#expire(topic);
     const first = formatEventId({ epoch: topic.epoch, seq: topic.first });
-    return new LogGapError({ asked, first, reason: reasonOf(asked, topic) });
+    return new LogGapError(gapAfter(asked, topic) ?? { asked, first, reason: "trimmed" });
   }
 
   #follow(name: string, options: FollowOptions): string {
@@ -385,28 +374,6 @@ interface Range {
   readonly last: number;
 }
 
-function reasonOf(asked: string, { epoch, head }: Topic): LogGapReason {
-  if (asked === "") return "trimmed";
-  const id = parseEventId(asked);
-  if (id === undefined) return "unknown";
-  if (id.epoch !== epoch) return "epoch";
-  return id.seq > head ? "unknown" : "trimmed";
-}
-
-function bound(name: keyof MemoryEventLogOptions, value: unknown, byDefault: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value === "number" && value >= 1) return value;
-  throw new RangeError(
-    `Cannot make event log: "${name}" must be a number from 1 up: received ${show(value)}`,
-  );
-}
-
-function textLength(name: string, text: string | undefined): number {
-  if (text === undefined) return 0;
-  if (typeof text === "string") return text.length;
-  throw new TypeError(`Cannot append event: "${name}" must be a string: received ${show(text)}`);
-}
-
 /** An event that nobody can change. */
 function copyOf(event: ServerSentEventInit, id: string, sender: string | undefined): LoggedEvent {
   const copy: ServerSentEventInit & { id: string; sender?: string } = { id };
@@ -416,10 +383,4 @@ function copyOf(event: ServerSentEventInit, id: string, sender: string | undefin
   if (event.comment !== undefined) copy.comment = event.comment;
   if (sender !== undefined) copy.sender = sender;
   return Object.freeze(copy);
-}
-
-/** Quotes a value for a message, bounded. */
-function show(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return text.length > 42 ? `${text.slice(0, 42)}…` : text;
 }

@@ -16,11 +16,17 @@
  * `+`, `*`, a suffix), a `*` elsewhere and the escape `\` are refused. A topic holds none of what makes
  * a pattern, so that {@linkcode isPattern} tells them apart.
  *
+ * Names that begin with the segment `$sse` are ours: what processes tell each other stands in a log
+ * beside the topics of its users, who must neither read nor write it.
+ *
  * @module
  */
 
 /** How many UTF-16 units a topic or a pattern may have. */
 export const MAX_TOPIC_LENGTH = 256;
+
+/** The first segment of topics that are not for users. */
+export const RESERVED = "$sse";
 
 const UNPRINTABLE = /\p{Cc}/u;
 const SYNTAX = /[*(){}\\]|(?:^|\/):/;
@@ -34,7 +40,7 @@ const REST = "/*";
  * Throws unless a text names a topic.
  *
  * @throws {TypeError} If it is empty or longer than 256, holds a control character or a lone
- * surrogate, or something that makes it a pattern.
+ * surrogate, or something that makes it a pattern, or is reserved.
  */
 export function checkTopic(topic: string): void {
   checkText(topic, "topic");
@@ -55,7 +61,8 @@ export function isPattern(text: string): boolean {
 /**
  * Throws unless a text is a pattern. The name of a topic is one.
  *
- * @throws {TypeError} If it has characters that no topic has, or a group that is not supported.
+ * @throws {TypeError} If it has characters that no topic has, or a group that is not supported, or can
+ * match only topics that are reserved.
  */
 export function checkPattern(pattern: string): void {
   parsePattern(pattern);
@@ -191,6 +198,13 @@ function checkText(text: string, what: "topic" | "pattern"): void {
   if (UNPRINTABLE.test(text) || !text.isWellFormed()) {
     throw new TypeError(
       `Cannot use ${what}: it must not contain a control character or a lone surrogate: received ${
+        show(text)
+      }`,
+    );
+  }
+  if (text === RESERVED || text.startsWith(`${RESERVED}/`)) {
+    throw new TypeError(
+      `Cannot use ${what}: names that begin with "${RESERVED}/" are reserved, take another one: received ${
         show(text)
       }`,
     );
