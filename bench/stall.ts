@@ -13,9 +13,9 @@
  */
 
 import process from "node:process";
-import { ServerSentEventParser } from "../parse.ts";
 import { Channel, type Session } from "../server.ts";
 import { delay } from "../tests/fault/real_time.ts";
+import { now, openReader, startAges } from "./ages.ts";
 import { answer } from "./fanout_answer.ts";
 import { Child, endAll } from "./fanout_child.ts";
 import { median } from "./measure.ts";
@@ -41,11 +41,6 @@ const MAX_QUEUE_BYTES = 65_536;
 const STALLED = "/stalled";
 
 declare const gc: () => void;
-
-/** The time, by a clock that runs evenly and is the same in all processes. */
-function now(): number {
-  return performance.timeOrigin + performance.now();
-}
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
@@ -112,67 +107,10 @@ function serve(): void {
   });
 }
 
-/** A process that holds readers: bare TCP, for what they take of the machine the server does not get. */
-function read(): void {
-  /** How old the events were when they came, in ms. */
-  const ages: number[] = [];
-  let expected = Infinity;
-  let all: () => void = () => {};
-
-  /** Reads as long as the process runs. */
-  async function hold(connection: Deno.Conn): Promise<void> {
-    const buffer = new Uint8Array(65_536);
-    const parser = new ServerSentEventParser();
-    for (;;) {
-      const length = await connection.read(buffer);
-      if (length === null) throw new Error("Cannot measure: a reader was sent away");
-      // What is broadcast is not looked at.
-      if (expected === Infinity) continue;
-      const time = now();
-      for (const { data } of parser.feed(buffer.subarray(0, length))) {
-        ages.push(time - parseFloat(data));
-      }
-      if (ages.length >= expected) all();
-    }
-  }
-
-  answer({
-    /** Adds readers; answers when each has the head of its response. */
-    async open(port, count) {
-      for (let i = 0; i < count; i++) {
-        const connection = await openReader(port, "/");
-        await connection.read(new Uint8Array(1_024));
-        hold(connection);
-      }
-      return [];
-    },
-    /** From now on so many events are counted. */
-    expect(events) {
-      ages.length = 0;
-      expected = events;
-      return [];
-    },
-    /** Waits for them; their ages. */
-    async ages() {
-      if (ages.length < expected) await new Promise<void>((resolve) => all = resolve);
-      expected = Infinity;
-      return ages.map((age) => Math.round(age * 1_000) / 1_000);
-    },
-  });
-}
-
-/** Connects and asks; in HTTP/1.0 the body comes as it is. */
-async function openReader(port: number, path: string): Promise<Deno.Conn> {
-  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const request = `GET ${path} HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n`;
-  await connection.write(new TextEncoder().encode(request));
-  return connection;
-}
-
-function start(title: string, role: string): Child {
+function startServer(): Child {
   const script = new URL(import.meta.url).pathname;
   const flags = "--v8-flags=--expose-gc,--max-semi-space-size=1";
-  return new Child(title, Deno.execPath(), ["run", "-A", flags, script, role]);
+  return new Child("the server", Deno.execPath(), ["run", "-A", flags, script, "--serve"]);
 }
 
 /** Waits until the server has so many readers. */
@@ -261,11 +199,11 @@ function printFigure(figure: number, most: number, what: string): void {
 
 /** Starts all, and does something with it. */
 async function withReaders<T>(count: number, run: (bench: Bench) => Promise<T>): Promise<T> {
-  await using server = start("the server", "--serve");
+  await using server = startServer();
   await using stack = new AsyncDisposableStack();
   const clients = Array.from(
     { length: CLIENTS },
-    (_, i) => stack.use(start(`client ${i + 1}`, "--read")),
+    (_, i) => stack.use(startAges(`client ${i + 1}`)),
   );
   const [port] = await server.ask("listen");
   const each = Math.max(1, Math.round(count / CLIENTS));
@@ -300,7 +238,6 @@ async function main(scale: number): Promise<void> {
 
 const [argument] = process.argv.slice(2);
 if (argument === "--serve") serve();
-else if (argument === "--read") read();
 else {
   const scale = Number(argument ?? 1);
   if (!(scale > 0)) {
