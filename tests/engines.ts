@@ -22,6 +22,9 @@ export const hasNats: Promise<boolean> = requireProgram(
   "apt-get install nats-server",
 );
 
+// Whoever imports one of them only: the other one must not end in the midst of a test.
+await Promise.allSettled([hasRedis, hasNats]);
+
 /** How an engine is started. */
 export interface EngineOptions {
   /** More arguments of its command line. */
