@@ -1,0 +1,27 @@
+/**
+ * A server of the cluster test, in a process of its own: a hub on a log that others share. `SIGTERM`
+ * drains it.
+ *
+ * Arguments: the engine and its port, the port to listen on, over how many ms to drain.
+ *
+ * @module
+ */
+
+import { Hub } from "../../server.ts";
+import { engineName, openLog } from "./logs.ts";
+import { LOG } from "./terms.ts";
+
+const [engine, enginePort, port, drain] = Deno.args;
+const { log } = await openLog(engineName(engine), Number(enginePort), LOG);
+const hub = new Hub({ log, keepAlive: 500, retry: 100 });
+
+Deno.serve({ hostname: "127.0.0.1", port: Number(port), onListen() {} }, (request) => {
+  const topics = new URL(request.url).searchParams.getAll("topic");
+  return hub.subscribe(request, { topics });
+});
+
+Deno.addSignalListener("SIGTERM", async () => {
+  await hub.close({ drain: Number(drain) });
+  Deno.exit();
+});
+console.log("ready");
