@@ -52,6 +52,7 @@ function read(): void {
   }
 
   async function wait(): Promise<void> {
+    if (expected === Infinity) return;
     if (ages.length < expected) await new Promise<void>((resolve) => all = resolve);
     expected = Infinity;
   }

@@ -120,7 +120,8 @@ class Cluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const child of [...this.#servers, ...this.#clients]) await child[Symbol.asyncDispose]();
+    // The readers first, which take it for a fault when they are sent away.
+    for (const child of [...this.#clients, ...this.#servers]) await child[Symbol.asyncDispose]();
   }
 }
 
@@ -165,11 +166,14 @@ function printFigure(
 }
 
 function printComparison(title: string, { log, bare }: Comparison): void {
-  const what = `x ${title}, ${AT_ONCE} at a time`;
-  printFigure(log.time / bare.time, `the time of ${what}`, { most: 1.3 });
-  printFigure(log.cpu / bare.cpu, `the CPU time, with that of the engine, of ${what}`, {
-    most: 1.3,
-  });
+  printFigure(log.time / bare.time, `the time of ${title}, ${AT_ONCE} at a time`, { most: 1.3 });
+  printFigure(
+    log.cpu / bare.cpu,
+    `the CPU time, with that of the engine, of ${title}, ${AT_ONCE} at a time`,
+    {
+      most: 1.3,
+    },
+  );
 }
 
 async function compareClusters(name: EngineName, start: () => Promise<Engine>): Promise<void> {

@@ -11,8 +11,8 @@ import type { Link } from "./redis_client.ts";
 /** How often it is looked whether there is a connection again, in ms. */
 const LOOK = 20;
 
-/** How many commands wait for a connection. What is more is refused. */
-const MAX_WAITING = 10_000;
+/** How many commands wait for a connection, and how long they are, in UTF-16 code units. */
+const [MAX_WAITING, MAX_WAITING_LENGTH] = [10_000, 33_554_432];
 
 /** How many answers may be late. As long as there are more, nothing is sent. */
 const MAX_LATE = 1_000;
@@ -64,6 +64,8 @@ export class Commands {
   readonly #calls = new Set<Call>();
   /** Those of them that wait for a connection. */
   #waiting = new Set<Call>();
+  /** How long these are. */
+  #waitingLength = 0;
   /** The hashes that are on their way. */
   readonly #scripts = new Set<Promise<void>>();
   /** How many the client still has, though their time is over. */
@@ -128,6 +130,7 @@ export class Commands {
     for (const call of this.#calls) call.reject(closedError(call.action));
     this.#calls.clear();
     this.#waiting.clear();
+    this.#waitingLength = 0;
     await Promise.all(this.#scripts);
   }
 
@@ -172,11 +175,13 @@ export class Commands {
 
   // Held here, not by the client: what is rejected is never sent then.
   #wait(call: Call): void {
-    if (this.#waiting.size >= MAX_WAITING) {
+    const length = lengthOf(call) + this.#waitingLength;
+    if (this.#waiting.size >= MAX_WAITING || length > MAX_WAITING_LENGTH) {
       this.#calls.delete(call);
       return call.reject(unavailable(call, "too many wait for a connection"));
     }
     this.#waiting.add(call);
+    this.#waitingLength = length;
     this.#look ??= setTimeout(() => this.#flush(), LOOK);
   }
 
@@ -184,10 +189,17 @@ export class Commands {
     this.#look = undefined;
     for (const call of this.#waiting) {
       if (this.#link.away) break;
-      this.#waiting.delete(call);
+      this.#leave(call);
       this.#pass(call);
     }
     if (this.#waiting.size > 0) this.#look = setTimeout(() => this.#flush(), LOOK);
+  }
+
+  /** Whether it has waited, which it does no longer. */
+  #leave(call: Call): boolean {
+    if (!this.#waiting.delete(call)) return false;
+    this.#waitingLength -= lengthOf(call);
+    return true;
   }
 
   #expire(): void {
@@ -201,10 +213,14 @@ export class Commands {
         return;
       }
       this.#calls.delete(call);
-      if (!this.#waiting.delete(call)) this.#late++;
+      if (!this.#leave(call)) this.#late++;
       call.reject(unavailable(call, `no answer within ${this.#timeout} ms`));
     }
   }
+}
+
+function lengthOf({ args }: Call): number {
+  return args.reduce((length, arg) => length + arg.length, 0);
 }
 
 function unavailable({ action }: Call, found: string, options?: ErrorOptions): LogUnavailableError {

@@ -6,7 +6,12 @@
  * @module
  */
 
-import type { FollowOptions, LoggedEvent } from "../server/log.ts";
+import {
+  type FollowOptions,
+  formatEventId,
+  type LoggedEvent,
+  parseEventId,
+} from "../server/log.ts";
 import { readRecord } from "./record.ts";
 import type { Channels } from "./redis_channels.ts";
 import type { Place } from "./redis_places.ts";
@@ -85,10 +90,10 @@ export class Followers {
     const place = this.#store.places.get(topic);
     const tails = new Set<Tail>();
     const onMessage = (message: string) => {
-      const event = eventOf(message);
-      if (event === undefined) return;
-      place.seeId(event.id);
-      for (const tail of tails) tail.offer(event);
+      for (const event of eventsOf(message)) {
+        place.seeId(event.id);
+        for (const tail of tails) tail.offer(event);
+      }
     };
     const ready = this.#channels.listen(place.channel, onMessage);
     const followed = { place, tails, ready };
@@ -105,12 +110,17 @@ export class Followers {
   }
 }
 
-/** What a script has published; `undefined` if somebody else has. */
-function eventOf(message: string): LoggedEvent | undefined {
+/** What a script has published: an id, and from it on a record a line; none if somebody else has. */
+function* eventsOf(message: string): Generator<LoggedEvent> {
   const space = message.indexOf(" ");
+  const first = parseEventId(message.slice(0, space));
+  if (first === undefined) return;
+  let { seq } = first;
   try {
-    return readRecord(message.slice(space + 1), message.slice(0, space));
+    for (const record of message.slice(space + 1).split("\n")) {
+      yield readRecord(record, formatEventId({ epoch: first.epoch, seq: seq++ }));
+    }
   } catch {
-    return undefined;
+    // It is none of ours.
   }
 }

@@ -18,6 +18,7 @@ import {
 } from "../server/log.ts";
 import { readRecord, writeRecord } from "./record.ts";
 import { type Commands, Script } from "./redis_commands.ts";
+import { Groups } from "./redis_groups.ts";
 import { encodeName, type Place, Places } from "./redis_places.ts";
 import { RENEWALS, type ScriptOptions, scriptsOf } from "./redis_scripts.ts";
 
@@ -37,7 +38,7 @@ interface Page extends TopicPlace {
 export class Store {
   readonly places: Places;
   readonly #commands: Commands;
-  readonly #next: Script;
+  readonly #groups: Groups;
   readonly #append: Script;
   readonly #read: Script;
   readonly #renewal: number;
@@ -52,7 +53,7 @@ export class Store {
     const { next, append, read } = scriptsOf(options);
     this.places = new Places(prefix, options.keyPrefix);
     this.#commands = commands;
-    this.#next = new Script(next);
+    this.#groups = new Groups(commands, new Script(next));
     this.#append = new Script(append);
     this.#read = new Script(read);
     this.#renewal = Math.min(options.maxAge, options.topicExpiry) / RENEWALS;
@@ -76,16 +77,20 @@ export class Store {
       idempotencyKey === undefined && place.seq > 0 && this.#writer === "" &&
       !this.#isDue(place, now)
     ) {
-      const args = [place.epoch, `${place.seq}`, place.channel, record];
-      const id = await this.#commands.run("append event", this.#next, place.pair, args, now);
-      if (typeof id === "string") return seen(place, id);
+      const id = await this.#groups.append(place, record, now);
+      if (id !== undefined) return id;
     }
+    // In their order.
+    this.#groups.flush(place);
     const args = this.#argsOf(place);
     const key = idempotencyKey === undefined ? "" : `k${encodeName(idempotencyKey)}`;
     args.push(place.channel, record, key);
     if (this.#writer !== "") args.push(this.#writer, `${++this.#written}`);
     const id = await this.#run("append event", this.#append, place, args);
-    if (typeof id === "string") return seen(place, id);
+    if (typeof id === "string") {
+      place.seeId(id);
+      return id;
+    }
     const found = "the connection was lost, and the event may have been appended before";
     throw new LogUnavailableError(`Cannot append event: ${found}, try again`);
   }
@@ -180,11 +185,6 @@ export class Store {
 
 function idOf({ epoch }: { epoch: string }, seq: number): string {
   return formatEventId({ epoch, seq });
-}
-
-function seen(place: Place, id: string): string {
-  place.seeId(id);
-  return id;
 }
 
 /** What the script has answered, whatever types the client makes of it. */

@@ -452,7 +452,7 @@ Deno.test(
     await using log = await redisLog(engine.port, { timeout: 200 });
     await log.append("t", { data: "first" });
     engine.signal("SIGSTOP");
-    const burst = texts(1_200).map((data) => log.append("t", { data }));
+    const burst = texts(1_200).map((data) => log.append("t", { data }, { idempotencyKey: data }));
     const errors = (await Promise.allSettled(burst)).map((result) => result.status);
     assertEquals(new Set(errors), new Set(["rejected"]));
     const start = now();
@@ -478,7 +478,7 @@ Deno.test(
     proxy.refuse(true);
     proxy.cut();
     await assertRejects(() => log.append("t", { data: "" }), LogUnavailableError);
-    const burst = texts(10_100).map((data) => log.append("t", { data }));
+    const burst = texts(10_100).map((data) => log.append("t", { data }, { idempotencyKey: data }));
     const results = await Promise.allSettled(burst);
     const messages = results.map((result) =>
       result.status === "rejected" ? result.reason.message : ""
@@ -488,6 +488,57 @@ Deno.test(
     proxy.refuse(false);
     await insist(log, "last");
     assertEquals((await Array.fromAsync(log.read("t", { after: "" }))).length, 2);
+  },
+);
+
+Deno.test(
+  "RedisEventLog holds appends of a bounded size without a connection",
+  { ignore },
+  async () => {
+    await using engine = await startRedis();
+    await using proxy = new Proxy(engine.port);
+    await using log = await redisLog(proxy.port, { timeout: 1_000 });
+    await log.append("t", { data: "first" });
+    proxy.refuse(true);
+    proxy.cut();
+    await assertRejects(() => log.append("t", { data: "" }), LogUnavailableError);
+    const data = "x".repeat(5_000_000);
+    const results = await Promise.allSettled(texts(8).map(() => log.append("t", { data })));
+    const refused = results.filter((result) =>
+      result.status === "rejected" && /too many wait/.test(result.reason.message)
+    );
+    assertEquals(refused.length, 2);
+    proxy.refuse(false);
+    await insist(log, "last");
+  },
+);
+
+Deno.test(
+  "RedisEventLog sends the appends of a turn as few, in their order",
+  { ignore },
+  async () => {
+    await using engine = await startRedis();
+    using admin = await adminOf(engine.port);
+    await using log = await redisLog(engine.port);
+    using told = new Told();
+    await told.follow(log, "t");
+    await log.append("t", { data: "first" });
+    await admin("CONFIG", "RESETSTAT");
+    const long = "x".repeat(200_000);
+    const data = [...texts(300), long, long, "keyed", ...texts(10)];
+    const ids = await Promise.all(data.map((data) => {
+      return log.append("t", { data }, data === "keyed" ? { idempotencyKey: "key" } : {});
+    }));
+    const calls = /cmdstat_evalsha:calls=(\d+)/.exec(String(await admin("INFO", "commandstats")))
+      ?.[1];
+    // 128, 128, 44 and a long one, a long one, the one with a key, and the rest. A hash that was not
+    // known yet would make it more.
+    assert(Number(calls) <= 7, calls);
+    const read = await Array.fromAsync(log.read("t", { after: "" }));
+    assertEquals(read.map(({ data }) => data), ["first", ...data]);
+    assertEquals(read.slice(1).map(({ id }) => id), ids);
+    await until(() => told.events.length === data.length + 1);
+    assertEquals(told.events.map(({ data }) => data), ["first", ...data]);
   },
 );
 
