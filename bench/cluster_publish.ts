@@ -19,7 +19,8 @@ import { cpuTime, median } from "./measure.ts";
 export const AT_ONCE = 100;
 /** How many of such turns make a sample. */
 const TURNS = 20;
-const TOPIC = "news";
+/** How many topics are many. */
+const TOPICS = 64;
 const EVENT = {
   event: "price",
   data: JSON.stringify({ text: "what happened, told to all", n: 7 }),
@@ -35,36 +36,49 @@ export interface Cost {
   cpu: number;
 }
 
-/** A log, and its client alone. */
+/** A log with one topic, with many, and its client alone. */
 export interface Comparison {
-  log: Cost;
+  one: Cost;
+  many: Cost;
   bare: Cost;
 }
+
+/** Publishes the event of a number. */
+type Publish = (n: number) => Promise<unknown>;
 
 /** Times a log and its bare client, in turns. */
 async function compare(
   engine: Engine,
-  log: () => Promise<unknown>,
-  bare: () => Promise<unknown>,
+  log: EventLog,
+  bare: Publish,
   samples: number,
 ): Promise<Comparison> {
-  const times: Record<"log" | "bare", Cost[]> = { log: [], bare: [] };
-  const runs = [
-    async () => times.log.push(await sample(engine, log)),
-    async () => times.bare.push(await sample(engine, bare)),
-  ];
-  for (let i = 0; i < 5; i++) for (const run of runs) await run();
-  times.log.length = times.bare.length = 0;
-  for (let i = 0; i < samples; i++) {
-    for (const run of i % 2 === 0 ? runs : runs.toReversed()) await run();
+  await assertLog(log);
+  const contestants: Record<keyof Comparison, Publish> = {
+    one: () => log.append("news", EVENT),
+    many: (n) => log.append(`news-${n % TOPICS}`, EVENT),
+    bare,
+  };
+  const names = Object.keys(contestants) as (keyof Comparison)[];
+  const costs: Record<keyof Comparison, Cost[]> = { one: [], many: [], bare: [] };
+  for (let i = -5; i < samples; i++) {
+    // Not always after the same one, see `measure.ts`.
+    const turn = (i + names.length * 5) % names.length;
+    for (const name of [...names.slice(turn), ...names.slice(0, turn)]) {
+      const cost = await sample(engine, contestants[name]);
+      // The first ones until the engines have compiled.
+      if (i >= 0) costs[name].push(cost);
+    }
   }
-  return { log: medianOf(times.log), bare: medianOf(times.bare) };
+  return { one: medianOf(costs.one), many: medianOf(costs.many), bare: medianOf(costs.bare) };
 }
 
-async function sample(engine: Engine, publish: () => Promise<unknown>): Promise<Cost> {
+async function sample(engine: Engine, publish: Publish): Promise<Cost> {
   await new Promise((resolve) => setTimeout(resolve));
   const before = { cpu: cpuTime() + await cpuOf(engine), time: performance.now() };
-  for (let i = 0; i < TURNS; i++) await Promise.all(Array.from({ length: AT_ONCE }, publish));
+  for (let i = 0; i < TURNS; i++) {
+    await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => publish(n)));
+  }
   const time = performance.now() - before.time;
   const cpu = cpuTime() + await cpuOf(engine) - before.cpu;
   const events = TURNS * AT_ONCE;
@@ -105,9 +119,8 @@ export async function compareRedis(samples: number): Promise<Comparison> {
   await client.connect();
   using _ = { [Symbol.dispose]: () => client.destroy() };
   await using log = new RedisEventLog(client, { maxEvents: MAX_EVENTS });
-  await assertLog(log);
   const bare = () => byHand((args) => client.sendCommand(args));
-  return await compare(engine, () => log.append(TOPIC, EVENT), bare, samples);
+  return await compare(engine, log, bare, samples);
 }
 
 /** `RedisEventLog` against `XADD` and `PUBLISH`, by `ioredis`. */
@@ -116,9 +129,8 @@ export async function compareIoredis(samples: number): Promise<Comparison> {
   const client = new Redis(engine.port, "127.0.0.1");
   using _ = { [Symbol.dispose]: () => client.disconnect() };
   await using log = new RedisEventLog(client, { maxEvents: MAX_EVENTS });
-  await assertLog(log);
   const bare = () => byHand(([command, ...args]) => client.call(command, ...args));
-  return await compare(engine, () => log.append(TOPIC, EVENT), bare, samples);
+  return await compare(engine, log, bare, samples);
 }
 
 function byHand(send: (args: string[]) => Promise<unknown>): Promise<unknown> {
@@ -142,7 +154,6 @@ export async function compareNats(samples: number): Promise<Comparison> {
   });
   await using _ = { [Symbol.asyncDispose]: () => connection.close() };
   await using log = new NatsEventLog(connection, { jetstream: js, maxEvents: MAX_EVENTS });
-  await assertLog(log);
   const bare = () => js.publish("by-hand.news", JSON.stringify(EVENT));
-  return await compare(engine, () => log.append(TOPIC, EVENT), bare, samples);
+  return await compare(engine, log, bare, samples);
 }
