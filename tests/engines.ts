@@ -106,10 +106,14 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** Starts a Redis that writes each command to its file before it answers, so that no kill loses one. */
+/**
+ * Starts a Redis that has each command in its file before it answers, so that no kill loses one: with
+ * what it does by default it does not write while the disk is busy.
+ */
 export async function startRedis({ args = [] }: EngineOptions = {}): Promise<Engine> {
   return await start("redis-server", (port) => [
-    ...["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--appendonly", "yes"],
+    ...["--bind", "127.0.0.1", "--port", `${port}`, "--save", ""],
+    ...["--appendonly", "yes", "--appendfsync", "always"],
     ...args,
   ]);
 }

@@ -4,13 +4,13 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { TextLineStream } from "@std/streams";
 import { createClient } from "redis";
 import { LogGapError } from "../../errors.ts";
-import { type Engine, freePort, hasNats, hasRedis, startNats, startRedis } from "../engines.ts";
+import { type Engine, hasNats, hasRedis, startNats, startRedis } from "../engines.ts";
 import { delay, now, within } from "../fault/real_time.ts";
 import { Balancer } from "./balancer.ts";
 import { type EngineName, openLog } from "./logs.ts";
+import { linesOf, Server, spawn } from "./processes.ts";
 import { Reader, type ToldGap } from "./reader.ts";
 import { LOG } from "./terms.ts";
 
@@ -27,59 +27,6 @@ const [SEVERAL, AWAY] = [5, 15];
 const DRAIN = 1_000;
 /** How long one run may take, in ms. */
 const PATIENCE = 55_000;
-
-function script(name: string): string {
-  return new URL(name, import.meta.url).pathname;
-}
-
-function spawn(name: string, args: (string | number)[], stdout: "piped" | "null" = "piped") {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "-A", script(name), ...args.map(String)],
-    stdin: "null",
-    stdout,
-  }).spawn();
-}
-
-/** One of the servers. */
-class Server implements AsyncDisposable {
-  readonly port: number = freePort();
-  readonly #args: (string | number)[];
-  #child: Deno.ChildProcess | undefined = undefined;
-  #lines: ReadableStreamDefaultReader<string> | undefined = undefined;
-
-  constructor(engine: EngineName, enginePort: number) {
-    this.#args = [engine, enginePort, this.port, DRAIN];
-  }
-
-  async start(): Promise<void> {
-    this.#child = spawn("_server.ts", this.#args);
-    this.#lines = linesOf(this.#child);
-    const { value } = await this.#lines.read();
-    assertEquals(value, "ready", "a server starts");
-  }
-
-  signal(signal: Deno.Signal): void {
-    this.#child?.kill(signal);
-  }
-
-  async end(signal: Deno.Signal): Promise<void> {
-    const child = this.#child;
-    if (child === undefined) return;
-    this.#child = undefined;
-    child.kill(signal);
-    await child.status;
-    await this.#lines?.cancel();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.end("SIGKILL");
-  }
-}
-
-function linesOf(child: Deno.ChildProcess): ReadableStreamDefaultReader<string> {
-  return child.stdout.pipeThrough(new TextDecoderStream())
-    .pipeThrough<string>(new TextLineStream()).getReader();
-}
 
 /** What publishes. */
 class Publisher implements AsyncDisposable {
@@ -176,7 +123,7 @@ async function run(name: EngineName, start: () => Promise<Engine>, faults: Fault
   await using stack = new AsyncDisposableStack();
   const servers = Array.from(
     { length: SERVERS },
-    () => stack.use(new Server(name, engine.port)),
+    () => stack.use(new Server(name, engine.port, DRAIN)),
   );
   await Promise.all(servers.map((server) => server.start()));
   await using balancer = new Balancer(servers.map(({ port }) => port));
