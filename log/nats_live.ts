@@ -7,6 +7,7 @@
  * @module
  */
 
+import { Endings } from "../server/endings.ts";
 import { type FollowOptions, formatEventId, type TopicsOptions } from "../server/log.ts";
 import { callHook } from "../server/report.ts";
 import type { NatsMessage, NatsSubscription } from "./nats_client.ts";
@@ -51,7 +52,7 @@ export class NatsLive {
   readonly #followed = new Map<string, Followed>();
   readonly #watchers = new Set<Watcher>();
   /** Ends each following and watching. */
-  readonly #ends = new Set<() => void>();
+  readonly #ends = new Endings(() => this.#rest());
   #all: NatsSubscription | undefined = undefined;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** The last message of the stream when all topics were asked for, and how often they were. */
@@ -99,7 +100,7 @@ export class NatsLive {
     }
     const { tails, subscription } = followed;
     tails.add(tail);
-    const end = this.#untilEnd(signal, () => {
+    const end = this.#ends.add(signal, () => {
       tail.end();
       tails.delete(tail);
       if (tails.size > 0) return;
@@ -117,7 +118,7 @@ export class NatsLive {
     this.#all ??= this.#subscribe(this.#streams.liveSubjectOf(), (message) => {
       this.#onAny(message);
     });
-    const end = this.#untilEnd(options.signal, () => {
+    const end = this.#ends.add(options.signal, () => {
       this.#watchers.delete(watcher);
       if (this.#watchers.size > 0) return;
       this.#all?.unsubscribe();
@@ -145,9 +146,8 @@ export class NatsLive {
 
   /** Ends all that follow and watch. */
   close(): void {
-    for (const end of this.#ends) end();
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#ends.endAll();
+    this.#rest();
   }
 
   #subscribe(subject: string, take: (message: NatsMessage) => void): NatsSubscription {
@@ -186,10 +186,15 @@ export class NatsLive {
     this.#timer ??= setTimeout(() => this.#tick(), this.#interval);
   }
 
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   async #tick(): Promise<void> {
     await this.#check();
     this.#timer = undefined;
-    if (this.#streams.client.closed || this.#ends.size === 0) return;
+    if (this.#streams.client.closed || this.#ends.idle) return;
     // The engine may answer a while after the connection is there.
     const interval = this.#urgent ? Math.min(SOON, this.#interval) : this.#interval;
     this.#timer = setTimeout(() => this.#tick(), interval);
@@ -247,11 +252,8 @@ export class NatsLive {
     const last = await this.#streams.last(topic, { action: "check topic" });
     if (last === undefined) return;
     const head = formatEventId({ epoch: last.epoch, seq: last.last });
-    for (const tail of followed.tails) {
-      tail.check(head);
-      // Nothing is on its way after an outage: this is the second look.
-      if (urgent) tail.check(head);
-    }
+    // Nothing is on its way after an outage.
+    for (const tail of followed.tails) tail.check(head, urgent);
   }
 
   async #checkWatchers(): Promise<void> {
@@ -263,21 +265,6 @@ export class NatsLive {
       // What is gone is new when it is there again.
       watcher.known = new Set(watcher.told);
     }
-  }
-
-  /** Calls `free` when the signal says so or the log is closed, and holds nothing from then on. */
-  #untilEnd(signal: AbortSignal, free: () => void): () => void {
-    const end = () => {
-      if (!this.#ends.delete(end)) return;
-      signal.removeEventListener("abort", end);
-      free();
-      if (this.#ends.size > 0) return;
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-    };
-    signal.addEventListener("abort", end);
-    this.#ends.add(end);
-    return end;
   }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import type { ServerSentEventInit } from "../encode.ts";
+import { Endings } from "../server/endings.ts";
 import {
   type AppendOptions,
   checkAppend,
@@ -136,7 +137,7 @@ export class RedisEventLog implements EventLog, AsyncDisposable {
   readonly #topics: Topics;
   readonly #checkInterval: number;
   /** Ends each following and watching. */
-  readonly #ends = new Set<() => void>();
+  readonly #ends = new Endings();
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #checking = false;
   /** Messages were lost. */
@@ -245,7 +246,7 @@ export class RedisEventLog implements EventLog, AsyncDisposable {
     let end = () => {};
     try {
       const followed = this.#followers.follow(topic, options, (free) => {
-        end = this.#untilEnd(signal, free);
+        end = this.#ends.add(signal, free);
       });
       this.#schedule();
       return await followed;
@@ -268,7 +269,7 @@ export class RedisEventLog implements EventLog, AsyncDisposable {
     this.#assertOpen("watch topics");
     const { signal } = options;
     signal.throwIfAborted();
-    const end = this.#untilEnd(signal, () => this.#topics.unwatch(options));
+    const end = this.#ends.add(signal, () => this.#topics.unwatch(options));
     try {
       const watched = this.#topics.watch(options);
       this.#schedule();
@@ -289,7 +290,7 @@ export class RedisEventLog implements EventLog, AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const end of this.#ends) end();
+    this.#ends.endAll();
     await Promise.all([this.#commands.close(), this.#channels.close()]);
   }
 
@@ -317,18 +318,6 @@ export class RedisEventLog implements EventLog, AsyncDisposable {
     } catch {
       // See above.
     }
-  }
-
-  /** Calls `free` when the signal says so or the log is closed; returns what does so, too. */
-  #untilEnd(signal: AbortSignal, free: () => void): () => void {
-    const end = () => {
-      signal.removeEventListener("abort", end);
-      this.#ends.delete(end);
-      free();
-    };
-    signal.addEventListener("abort", end);
-    this.#ends.add(end);
-    return end;
   }
 
   #onMissed(): void {

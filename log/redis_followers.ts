@@ -76,11 +76,7 @@ export class Followers {
       await Promise.all(
         topics.slice(at, at + BATCH).map(async ({ place, tails }) => {
           const head = await this.#store.check(place);
-          for (const tail of tails) {
-            tail.check(head);
-            // At the first look it may have been about to come.
-            if (sure) tail.check(head);
-          }
+          for (const tail of tails) tail.check(head, sure);
         }),
       );
     }

@@ -5,6 +5,7 @@
  */
 
 import { LogUnavailableError, SseError } from "../errors.ts";
+import { sleep } from "./patience.ts";
 
 /** What SQLite takes and gives. */
 export type SqliteValue = string | number | null;
@@ -105,18 +106,4 @@ export function isBusy(error: unknown): boolean {
 /** Whether one value is the culprit (SQLITE_TOOBIG), and not the database. */
 export function isTooBig(error: unknown): boolean {
   return error instanceof Error && /\btoo big\b/.test(error.message);
-}
-
-/** Resolves after so many ms, or when the signal is aborted. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-    if (signal.aborted) end();
-  });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Endings } from "../server/endings.ts";
 import {
   type EventId,
   type FollowOptions,
@@ -32,17 +33,16 @@ export class SqliteLive {
   readonly #followers = new Map<string, Set<Follower>>();
   readonly #watchers = new Set<Watcher>();
   /** Ends each following and watching. */
-  readonly #ends = new Set<() => void>();
-  readonly #onIdle: () => void;
+  readonly #ends: Endings;
 
   /** @param onIdle Called when nobody is there any more. */
   constructor(onIdle: () => void) {
-    this.#onIdle = onIdle;
+    this.#ends = new Endings(onIdle);
   }
 
   /** Nobody is there. */
   get idle(): boolean {
-    return this.#ends.size === 0;
+    return this.#ends.idle;
   }
 
   /** Whether somebody follows a topic. */
@@ -57,7 +57,7 @@ export class SqliteLive {
       this.#followers.set(topic, followers);
     }
     followers.add(follower);
-    this.#untilEnd(options.signal, () => {
+    this.#ends.add(options.signal, () => {
       const left = this.#followers.get(topic);
       left?.delete(follower);
       if (left?.size === 0) this.#followers.delete(topic);
@@ -68,7 +68,7 @@ export class SqliteLive {
   watch(known: Map<string, string>, options: TopicsOptions): void {
     const watcher = { options, known };
     this.#watchers.add(watcher);
-    this.#untilEnd(options.signal, () => this.#watchers.delete(watcher));
+    this.#ends.add(options.signal, () => this.#watchers.delete(watcher));
   }
 
   /** Takes an event that was committed. All have to come, in the order of their commits. */
@@ -92,19 +92,7 @@ export class SqliteLive {
 
   /** Calls nobody any more. */
   end(): void {
-    for (const end of this.#ends) end();
-  }
-
-  /** Calls `free` when the signal says so or the log is closed, and holds nothing from then on. */
-  #untilEnd(signal: AbortSignal, free: () => void): void {
-    const end = () => {
-      signal.removeEventListener("abort", end);
-      this.#ends.delete(end);
-      free();
-      if (this.idle) this.#onIdle();
-    };
-    signal.addEventListener("abort", end);
-    this.#ends.add(end);
+    this.#ends.endAll();
   }
 }
 

@@ -18,6 +18,7 @@ import {
   type ReadLogOptions,
 } from "../server/log.ts";
 import { callHook } from "../server/report.ts";
+import { sleep } from "./patience.ts";
 
 /** How many live events wait for what is missing before them. What is more is read, too. */
 const MAX_WAITING = 256;
@@ -253,17 +254,4 @@ export class Tail {
 
 function isUpTo(place: EventId, last: EventId): boolean {
   return place.epoch === last.epoch && place.seq <= last.seq;
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener("abort", end);
-  });
 }

@@ -6,6 +6,7 @@
 
 import { type ServerSentEventInit, stringifyEvent } from "../encode.ts";
 import { LogGapError } from "../errors.ts";
+import { Endings } from "./endings.ts";
 import {
   type AppendOptions,
   checkAppend,
@@ -89,7 +90,7 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
   readonly #longestIdle = this.#idle.values();
   readonly #watchers = new Set<{ options: TopicsOptions }>();
   /** Ends each following and watching. */
-  readonly #ends = new Set<() => void>();
+  readonly #ends = new Endings();
   #random: string | undefined = undefined;
   #epochs = 0;
   #closed = false;
@@ -160,7 +161,7 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
   /** Forgets all events, and ends all that follow, watch and read. */
   close(): Promise<void> {
     this.#closed = true;
-    for (const end of this.#ends) end();
+    this.#ends.endAll();
     this.#topics.clear();
     this.#idle.clear();
     return Promise.resolve();
@@ -283,7 +284,7 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
     this.#idle.delete(topic);
     const follower = { options, after: topic.delivered };
     topic.followers.add(follower);
-    this.#untilEnd(options.signal, () => {
+    this.#ends.add(options.signal, () => {
       topic.followers.delete(follower);
       if (topic.followers.size > 0) return;
       // A topic without events has nothing that could come twice or be lost.
@@ -298,24 +299,13 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
     options.signal.throwIfAborted();
     const watcher = { options };
     this.#watchers.add(watcher);
-    this.#untilEnd(options.signal, () => this.#watchers.delete(watcher));
+    this.#ends.add(options.signal, () => this.#watchers.delete(watcher));
     const names: string[] = [];
     for (const topic of this.#topics.values()) {
       this.#expire(topic);
       if (topic.length > 0) names.push(topic.name);
     }
     return names;
-  }
-
-  /** Calls `free` when the signal says so or the log is closed, and holds nothing from then on. */
-  #untilEnd(signal: AbortSignal, free: () => void): void {
-    const end = () => {
-      signal.removeEventListener("abort", end);
-      this.#ends.delete(end);
-      free();
-    };
-    signal.addEventListener("abort", end);
-    this.#ends.add(end);
   }
 
   #open(name: string): Topic {

@@ -37,9 +37,12 @@ const ENCODING = ["errors.ts", "encode/", "encode.ts"];
 const WRITING = [...ENCODING, "server/", "server.ts"];
 const PORTABLE = [...new Set([...READING, "event_source.ts", ...WRITING])];
 
-// A log adapter implements the contract, reports what callbacks throw, and sees the rest of the server
+// A log adapter implements the contract, takes two small tools of the server, and sees the rest of it
 // only as types.
-const ADAPTER = { imports: ["errors.ts", "server/log.ts", "server/report.ts"], types: WRITING };
+const ADAPTER = {
+  imports: ["errors.ts", "server/log.ts", "server/endings.ts", "server/report.ts"],
+  types: WRITING,
+};
 
 /** The rooms, from the ground up. The first one that a file fits is its room. */
 export const ROOMS: Room[] = [
