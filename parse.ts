@@ -17,15 +17,12 @@
  */
 
 export type { ParserOptions, ServerSentEvent } from "./parse/events.ts";
+export { EventAssemblerStream, LineDecoderStream } from "./parse/line_streams.ts";
 export { ServerSentEventParser } from "./parse/parser.ts";
 export { readEvents, type ReadOptions } from "./parse/read.ts";
 export type { EventReader } from "./parse/reader.ts";
 export type { ChunkInput } from "./parse/source.ts";
-export {
-  EventAssemblerStream,
-  LineDecoderStream,
-  ServerSentEventDecoderStream,
-} from "./parse/stream.ts";
+export { ServerSentEventDecoderStream } from "./parse/stream.ts";
 export type {
   EventSchemas,
   JsonOptions,

@@ -38,8 +38,10 @@ import { startTimer } from "./timers.ts";
 
 /** See {@linkcode EventStreamConnection}. */
 export class Connection extends EventQueue implements EventStreamConnection {
-  readonly opened: Promise<Response>;
-  readonly closed: Promise<CloseInfo>;
+  readonly #opened = Promise.withResolvers<Response>();
+  readonly #closed = Promise.withResolvers<CloseInfo>();
+  readonly opened: Promise<Response> = this.#opened.promise;
+  readonly closed: Promise<CloseInfo> = this.#closed.promise;
   readonly stats: ConnectionStats = { bytes: 0, events: 0, attempts: 0, lastByteAt: undefined };
 
   readonly #options: ConnectOptions;
@@ -51,8 +53,6 @@ export class Connection extends EventQueue implements EventStreamConnection {
   #saver: IdSaver | undefined = undefined;
   #url: string;
   #readyState: "connecting" | "open" | "closed" = "connecting";
-  #settleOpened: { resolve(response: Response): void; reject(error: unknown): void };
-  #settleClosed: (info: CloseInfo) => void;
   #readable: ReadableStream<ServerSentEvent> | undefined = undefined;
 
   // The loop that connects: `#connecting` is over when there is a link, or none will be. A
@@ -89,14 +89,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
     });
     this.#filter = options.dedupe === false ? undefined : new ReplayFilter();
     this.#signal = signal === undefined ? maker.signal : signal ?? undefined;
-    const opened = Promise.withResolvers<Response>();
     // Whoever only iterates is told by the iteration.
-    opened.promise.catch(() => {});
-    this.opened = opened.promise;
-    this.#settleOpened = opened;
-    const closed = Promise.withResolvers<CloseInfo>();
-    this.closed = closed.promise;
-    this.#settleClosed = closed.resolve;
+    this.opened.catch(() => {});
     this.#signal?.addEventListener("abort", this.#onAbort);
     this.#connecting = this.#start();
   }
@@ -140,10 +134,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
   }
 
   close(reason?: unknown): void {
-    if (this.ended) return;
-    this.drop();
-    this.end();
-    this.#shut({ reason: "closed", cause: reason }).catch(() => {});
+    this.#finish({ reason: "closed", cause: reason });
   }
 
   protected stop(reason: unknown): Promise<void> {
@@ -280,7 +271,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
       return;
     }
     if (response.status === 204) {
-      this.#settleOpened.resolve(response);
+      this.#opened.resolve(response);
       return this.#finish({ reason: "no-content" });
     }
     this.#open(response, controller, lastEventId);
@@ -299,7 +290,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#readyState = "open";
     if (this.#wasOpen) this.#filter?.start();
     this.#wasOpen = true;
-    this.#settleOpened.resolve(response);
+    this.#opened.resolve(response);
     this.#tell({ state: "open", response });
   }
 
@@ -370,23 +361,21 @@ export class Connection extends EventQueue implements EventStreamConnection {
     return link.close();
   }
 
+  /** Ends it once: by whatever comes first. */
   #finish(info: CloseInfo): void {
-    this.end();
+    if (this.ended) return;
+    // Whoever closes it wants no more; otherwise what came before the end is given out first.
+    if (info.reason === "closed" || info.reason === "aborted") this.drop();
+    this.end(isFailure(info) ? { error: info.cause } : undefined);
     this.#shut(info).catch(() => {});
   }
 
   #fail(error: unknown): undefined {
-    if (this.ended) return;
-    this.end({ error });
-    this.#shut({ reason: "failed", cause: error }).catch(() => {});
+    this.#finish({ reason: "failed", cause: error });
   }
 
   readonly #onAbort = (): void => {
-    if (this.ended) return;
-    const { reason } = this.#signal!;
-    this.drop();
-    this.end({ error: reason });
-    this.#shut({ reason: "aborted", cause: reason }).catch(() => {});
+    this.#finish({ reason: "aborted", cause: this.#signal?.reason });
   };
 
   /** Frees all there is, and tells why. */
@@ -397,8 +386,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#controller?.abort();
     // Only where it is told: an error takes a stack, which is felt in short answers.
     if (!this.#wasOpen) {
-      this.#settleOpened.reject(
-        info.reason === "failed" || info.reason === "aborted"
+      this.#opened.reject(
+        isFailure(info)
           ? info.cause
           : new SseError("ERR_SSE_CLOSED", "Cannot open: the connection was closed before"),
       );
@@ -406,8 +395,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
     this.#tell({ state: "closed", ...info });
     const saved = this.#saver?.flush();
     // Without a store at once: who looks at it in the same turn finds it settled.
-    if (saved === undefined) this.#settleClosed(info);
-    else saved.then(() => this.#settleClosed(info));
+    if (saved === undefined) this.#closed.resolve(info);
+    else saved.then(() => this.#closed.resolve(info));
     await cancelled;
     await saved;
   }
@@ -426,4 +415,9 @@ export class Connection extends EventQueue implements EventStreamConnection {
       } else this.#fail(error);
     }
   }
+}
+
+/** Whether `cause` is an error, which is thrown. */
+function isFailure({ reason }: CloseInfo): boolean {
+  return reason === "failed" || reason === "aborted";
 }

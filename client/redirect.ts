@@ -42,8 +42,7 @@ export async function fetchFollowing(
     const location = response.headers.get("location");
     if (!STATUSES.includes(response.status) || location === null) return response;
     response.body?.cancel().catch(() => {});
-    const refuse = (reason: string) =>
-      new RedirectError(`Cannot follow redirect from "${url.href}": ${reason}`, url.href, location);
+    const refuse = (reason: string) => refusal(url, reason, location);
     if (mode === "error") throw refuse('"redirect" is "error"');
     if (redirects === MAX_REDIRECTS) throw refuse(`it is the ${MAX_REDIRECTS + 1}st in a row`);
     if (!URL.canParse(location, url.href)) throw refuse(`"${location}" is no URL`);
@@ -97,10 +96,9 @@ async function followBlindly(
   signal: AbortSignal,
   mode: RedirectMode,
 ): Promise<Response> {
-  const refuse = (reason: string, to: string) =>
-    new RedirectError(`Cannot follow redirect from "${url.href}": ${reason}`, url.href, to);
-  if (mode === "error") throw refuse('"redirect" is "error"', "");
-  if (isStream(init.body)) throw refuse("its body is a stream and was sent", "");
+  const refuse = (reason: string, to = "") => refusal(url, reason, to);
+  if (mode === "error") throw refuse('"redirect" is "error"');
+  if (isStream(init.body)) throw refuse("its body is a stream and was sent");
   const response = await fetch(url.href, { ...init, signal, redirect: "follow" });
   const same = URL.canParse(response.url) && new URL(response.url).origin === url.origin;
   if (mode === "same-origin" && !same) {
@@ -108,4 +106,8 @@ async function followBlindly(
     throw refuse("it leads to another origin", response.url);
   }
   return response;
+}
+
+function refusal({ href }: URL, reason: string, to: string): RedirectError {
+  return new RedirectError(`Cannot follow redirect from "${href}": ${reason}`, href, to);
 }

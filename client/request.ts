@@ -27,13 +27,13 @@ export interface RequestOptions extends Omit<RequestInit, "body" | "headers" | "
    * soon as there is an id. A function is called for each attempt, to refresh a token for example.
    * Default: those of a `Request`, or none.
    */
-  headers?: PerAttempt<HeadersInit | undefined>;
+  headers?: PerAttempt<RequestInit["headers"]>;
   /**
    * The body; the method is POST then, unless `method` says otherwise. A stream can be sent once
    * only: give a function where there may be a second attempt. Default: that of a `Request`, which is
    * read whole beforehand, or none.
    */
-  body?: PerAttempt<BodyInit | null | undefined>;
+  body?: PerAttempt<RequestInit["body"]>;
   /**
    * A value to send as JSON; `Content-Type` is `application/json` unless `headers` name it. A function
    * that gives `undefined` sends none. Not together with `body`. Default: none.
@@ -62,7 +62,7 @@ export class RequestMaker {
   readonly #options: RequestOptions;
   readonly #request: Request | undefined;
   readonly #init: RequestInit;
-  readonly #headers: PerAttempt<HeadersInit | undefined>;
+  readonly #headers: PerAttempt<RequestInit["headers"]>;
   readonly #custom: boolean;
   #requestBody: Promise<ArrayBuffer> | undefined = undefined;
   #streamed = false;

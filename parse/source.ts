@@ -47,32 +47,16 @@ function openStream(stream: ReadableStream<Uint8Array | string>): ChunkSource {
       "Cannot read events: the stream is locked by another reader, pass one that nobody reads",
     );
   }
-  return openByteStream(stream) ?? new StreamSource(stream.getReader());
+  return openByteStream(stream) ?? stream.getReader();
 }
 
 /** `undefined` if the stream is none of bytes, or only has the shape of a stream. */
 function openByteStream(stream: ReadableStream<unknown>): ChunkSource | undefined {
   if (!(stream instanceof ReadableStream)) return undefined;
   try {
-    return new ByteStreamSource(stream.getReader({ mode: "byob" }));
+    return new ByteStreamSource(stream);
   } catch {
     return undefined;
-  }
-}
-
-class StreamSource implements ChunkSource {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array | string>;
-
-  constructor(reader: ReadableStreamDefaultReader<Uint8Array | string>) {
-    this.#reader = reader;
-  }
-
-  read(): Promise<ChunkResult> {
-    return this.#reader.read();
-  }
-
-  cancel(reason: unknown): Promise<void> {
-    return this.#reader.cancel(reason);
   }
 }
 
@@ -88,18 +72,23 @@ const MAX_BUFFER_SIZE = 65_536;
 class ByteStreamSource implements ChunkSource {
   readonly #reader: ReadableStreamBYOBReader;
   #buffer = new ArrayBuffer(BUFFER_SIZE);
-  #end: (() => void) | undefined = undefined;
+  #closed = false;
 
-  constructor(reader: ReadableStreamBYOBReader) {
-    this.#reader = reader;
+  constructor(stream: ReadableStream<unknown>) {
+    const reader = this.#reader = stream.getReader({ mode: "byob" });
     // A source that closes without an answer to the pending read, as one does that was not written
-    // for buffers of others, would leave it pending for ever.
-    reader.closed.then(() => this.#end?.(), () => {});
+    // for buffers of others, would leave it pending for ever: it is rejected here. One that has its
+    // bytes is not, though `closed` may be told before it: on Node that of `new Response("...")` is.
+    reader.closed.then(() => {
+      this.#closed = true;
+      reader.releaseLock();
+      // It stays locked, as any stream that was read here.
+      stream.getReader();
+    }, () => {});
   }
 
   read(): Promise<ChunkResult> {
     return new Promise<ChunkResult>((resolve, reject) => {
-      this.#end = () => resolve({ done: true });
       this.#reader.read(new Uint8Array(this.#buffer)).then((result) => {
         if (result.done) return resolve({ done: true });
         const { buffer, byteLength } = result.value;
@@ -107,12 +96,12 @@ class ByteStreamSource implements ChunkSource {
         const full = byteLength === buffer.byteLength && byteLength < MAX_BUFFER_SIZE;
         this.#buffer = full ? new ArrayBuffer(2 * byteLength) : buffer;
         resolve({ value: new Uint8Array(buffer, 0, byteLength) });
-      }, reject);
+      }, (error) => this.#closed ? resolve({ done: true }) : reject(error));
     });
   }
 
   cancel(reason: unknown): Promise<void> {
-    return this.#reader.cancel(reason);
+    return this.#closed ? Promise.resolve() : this.#reader.cancel(reason);
   }
 }
 

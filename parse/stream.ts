@@ -1,96 +1,12 @@
 /**
- * The TransformStreams: bytes to lines, lines to events, and both in one.
+ * The parser as a TransformStream: bytes to events.
  *
  * @module
  */
 
-import { ChunkDecoder } from "./decode.ts";
-import {
-  EventAssembler,
-  maxEventSizeOf,
-  type ParserOptions,
-  type ServerSentEvent,
-} from "./events.ts";
-import { LineReader } from "./lines.ts";
+import type { ParserOptions, ServerSentEvent } from "./events.ts";
 import { ServerSentEventParser } from "./parser.ts";
-
-/**
- * Bytes to lines, without their line ends: CRLF, LF and CR end one (T4 to T6), UTF-8 is decoded and
- * one BOM removed (T1, T2). A last line that does not end is dropped, as the standard has it (T18).
- *
- * With {@linkcode EventAssemblerStream} behind it this is {@linkcode ServerSentEventDecoderStream},
- * with the lines in your reach between them.
- *
- * @example See the lines of a stream
- * ```ts
- * import { LineDecoderStream } from "@webstreams/sse/parse";
- * import { assertEquals } from "@std/assert";
- *
- * const lines = new Blob(["data: a\r\ndata: b\r\r"]).stream().pipeThrough(new LineDecoderStream());
- * assertEquals(await Array.fromAsync(lines), ["data: a", "data: b", ""]);
- * ```
- */
-export class LineDecoderStream extends TransformStream<Uint8Array, string> {
-  /**
-   * Makes a stream for one body.
-   *
-   * @param options `maxEventSize` bounds a line, in UTF-16 code units; 64 Mi by default.
-   * @throws {RangeError} If `maxEventSize` is not a number from 0 up.
-   */
-  constructor(options: Pick<ParserOptions, "maxEventSize"> = {}) {
-    const collector = new LineCollector(maxEventSizeOf(options));
-    const decoder = new ChunkDecoder(collector);
-    super(transformer((chunk, lines) => {
-      collector.lines = lines;
-      decoder.write(chunk);
-    }));
-  }
-}
-
-/**
- * Lines to events: the fields and the dispatch of the standard (T7 to T17). A line comes without its
- * line end; an unfinished event at the end is dropped (T18).
- *
- * @example Drop a field on the way
- * ```ts
- * import { EventAssemblerStream, LineDecoderStream } from "@webstreams/sse/parse";
- * import { assertEquals } from "@std/assert";
- *
- * const events = new Blob(["event: x\ndata: a\n\n"]).stream()
- *   .pipeThrough(new LineDecoderStream())
- *   .pipeThrough(
- *     new TransformStream<string, string>({
- *       transform(line, controller) {
- *         if (!line.startsWith("event:")) controller.enqueue(line);
- *       },
- *     }),
- *   )
- *   .pipeThrough(new EventAssemblerStream());
- * assertEquals(await Array.fromAsync(events), [{ event: "message", data: "a", id: "" }]);
- * ```
- */
-export class EventAssemblerStream extends TransformStream<string, ServerSentEvent> {
-  /**
-   * Makes a stream for one body.
-   *
-   * @param options Bounds, the id to start with, and callbacks.
-   * @throws {RangeError} If `maxEventSize` is not a number from 0 up.
-   * @throws {TypeError} If `lastEventId` is not a string or holds NUL.
-   */
-  constructor(options: ParserOptions = {}) {
-    const assembler = new EventAssembler(options);
-    super(transformer((line, events) => {
-      if (typeof line !== "string" || line.includes("\n") || line.includes("\r")) {
-        throw new TypeError(
-          'Cannot assemble event: a line must be a string without a line break, pipe bytes through "LineDecoderStream" first',
-        );
-      }
-      assembler.events = events;
-      assembler.count = 0;
-      assembler.write(`${line}\n`, undefined);
-    }));
-  }
-}
+import { transformer } from "./transformer.ts";
 
 /**
  * Bytes to events: the parser as a TransformStream.
@@ -129,57 +45,5 @@ export class ServerSentEventDecoderStream extends TransformStream<Uint8Array, Se
   /** An unfinished line or block is held: once the stream has ended, it was cut (T18). */
   get incomplete(): boolean {
     return this.#parser.incomplete;
-  }
-}
-
-/**
- * Enqueues what `parse` appends to `output`. An error drops what a stream has queued, so one waits
- * until the output before it was read: the next chunk, or the end, comes no earlier.
- */
-function transformer<I, O>(parse: (chunk: I, output: O[]) => void): Transformer<I, O> {
-  let failure: { error: unknown } | undefined;
-  const fail = () => {
-    if (failure !== undefined) throw failure.error;
-  };
-  return {
-    transform(chunk, controller) {
-      fail();
-      const output: O[] = [];
-      try {
-        parse(chunk, output);
-      } catch (error) {
-        failure = { error };
-      }
-      for (const item of output) controller.enqueue(item);
-      if (output.length === 0) fail();
-    },
-    flush: fail,
-  };
-}
-
-/** Takes every line as it is. */
-class LineCollector extends LineReader {
-  lines: string[] = [];
-  protected readonly room: number;
-
-  constructor(maxEventSize: number) {
-    super(maxEventSize);
-    this.room = maxEventSize;
-  }
-
-  protected readLines(text: string, _heads: Uint8Array | undefined, pos: number): number {
-    const lines = text.slice(pos).split(/\r\n|\n|\r/);
-    const unfinished = lines.pop() ?? "";
-    for (const line of lines) this.#push(line);
-    return text.length - unfinished.length;
-  }
-
-  protected readLine(line: string): void {
-    this.#push(line.slice(0, -1));
-  }
-
-  #push(line: string): void {
-    if (line.length > this.room) this.overflow();
-    this.lines.push(line);
   }
 }

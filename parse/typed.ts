@@ -317,14 +317,9 @@ function schemasOf(
   return schemas;
 }
 
+/** By its member and not by its type: a schema of ArkType is a function. */
 function isSchema(value: unknown): value is StandardSchemaV1 {
-  return isObject(value) && "~standard" in value && isObject(value["~standard"]) &&
-    "validate" in value["~standard"] && typeof value["~standard"].validate === "function";
-}
-
-/** A schema of ArkType is a function. */
-function isObject(value: unknown): value is object {
-  return (typeof value === "object" && value !== null) || typeof value === "function";
+  return typeof Object(value)["~standard"]?.validate === "function";
 }
 
 /** A schema may be large, or not to be stringified at all. */

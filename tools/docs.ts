@@ -23,12 +23,22 @@ export async function checkDocs(root: string): Promise<string[]> {
   return [...new Set(problems)]; // The barrel names every symbol once more.
 }
 
-// One file a process: given several, deno doc leaves a re-export as a bare reference.
-async function fileProblems(root: string, file: string): Promise<string[]> {
+/**
+ * What `deno doc` knows of an entry point of the tree at `root`.
+ *
+ * One file a process: given several, deno doc leaves a re-export as a bare reference.
+ *
+ * @throws {Error} If it cannot be documented.
+ */
+export async function readPages(root: string, file: string): Promise<Page[]> {
   const { success, stdout, stderr } = await deno(root, ["doc", "--json", file]);
-  if (!success) return [`${file} cannot be documented: ${stderr.trim()}`];
+  if (!success) throw new Error(`Cannot document ${file}: ${stderr.trim()}`);
   const { nodes }: { nodes: Record<string, Page> } = JSON.parse(stdout);
-  return Object.values(nodes).flatMap(({ module_doc, symbols }) => {
+  return Object.values(nodes);
+}
+
+async function fileProblems(root: string, file: string): Promise<string[]> {
+  return (await readPages(root, file)).flatMap(({ module_doc, symbols }) => {
     const problems = symbols.flatMap(symbolProblems);
     if (hasTag(module_doc, "module") && module_doc?.doc?.trim()) return problems;
     return [
@@ -40,13 +50,19 @@ async function fileProblems(root: string, file: string): Promise<string[]> {
 
 // What follows is the part of `deno doc --json` that is read here.
 
-interface Page {
+/** What is documented of a module. */
+export interface Page {
+  /** The comment of the module. */
   module_doc?: JsDoc;
+  /** What it exports. */
   symbols: { name: string; declarations: Declaration[] }[];
 }
 
-interface JsDoc {
+/** A documentation comment. */
+export interface JsDoc {
+  /** Its text, without tags. */
   doc?: string;
+  /** Its tags, in their order. */
   tags?: Tag[];
 }
 
@@ -62,8 +78,11 @@ interface Documented {
   location: { filename: string; line: number };
 }
 
-interface Declaration extends Documented {
+/** One declaration of a symbol. */
+export interface Declaration extends Documented {
+  /** `function`, `class`, `interface`, ... */
   kind: string;
+  /** What it says. */
   def?: Signature & Members & { tsType?: Type };
 }
 

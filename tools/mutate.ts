@@ -4,7 +4,7 @@
  * needed; a person decides which, so survivors are reported and do not fail the run.
  *
  * ```sh
- * deno task mutate                          # parse/*.ts and encode.ts
+ * deno task mutate                          # parse/*.ts and encode/*.ts
  * deno task mutate parse/lines.ts           # these files
  * deno task mutate --list parse/lines.ts    # only say what would be broken
  * deno task mutate --only parse/lines.ts:42 # only the mutants of one line
@@ -135,9 +135,11 @@ async function copyTree(from: string, to: string): Promise<void> {
 }
 
 async function defaultFiles(root: string): Promise<string[]> {
-  const files = ["encode.ts"];
-  for await (const { name } of Deno.readDir(join(root, "parse"))) {
-    if (name.endsWith(".ts")) files.push(`parse/${name}`);
+  const files: string[] = [];
+  for (const folder of ["parse", "encode"]) {
+    for await (const { name } of Deno.readDir(join(root, folder))) {
+      if (name.endsWith(".ts")) files.push(`${folder}/${name}`);
+    }
   }
   return files.sort();
 }

@@ -429,3 +429,22 @@ Deno.test("Connection reports what `onState` throws when there is nothing left t
     removeEventListener("error", listener);
   }
 });
+
+Deno.test("Connection is closed once, also by a `close` inside `until` or `retry`", async () => {
+  const headers = { "content-type": "text/event-stream" };
+  const fetch = () => Promise.resolve(new Response("data: a\n\n", { headers }));
+  for (const name of ["until", "retry"] as const) {
+    const states: string[] = [];
+    const connection: EventStreamConnection = connect("http://feed.example/", {
+      fetch,
+      [name]: () => {
+        connection.close("mine");
+        return name === "until";
+      },
+      onState: ({ state }) => states.push(state),
+    });
+    for await (const { data } of connection) assertEquals(data, "a");
+    assertEquals(states, ["connecting", "open", "closed"], name);
+    assertEquals(await connection.closed, { reason: "closed", cause: "mine" });
+  }
+});
