@@ -84,9 +84,15 @@ export interface EventSourceEventMap {
   /** The connection is open: at first and after each reconnect. */
   open: Event;
   /** An event without a type of its own. */
-  message: MessageEvent<string>;
+  message: EventSourceMessageEvent;
   /** The connection is lost, and `readyState` tells whether it is for good. */
   error: EventSourceErrorEvent;
+}
+
+/** An event of the server: a `MessageEvent` whose data is text, also where its type is not generic. */
+export interface EventSourceMessageEvent extends MessageEvent {
+  /** The data. */
+  readonly data: string;
 }
 
 /** What a property such as `onopen` holds. */
@@ -473,7 +479,7 @@ export class EventSource extends EventTarget {
           typeof slot.value === "function" && slot.value.call(this, event),
       };
       this.#handlers.set(type, slot);
-      super.addEventListener(type, slot.listener);
+      if (!platformCallsHandlers()) super.addEventListener(type, slot.listener);
     }
   }
 }
@@ -490,7 +496,7 @@ export interface EventSource {
   addEventListener<Type extends keyof EventSourceEventMap>(
     type: Type,
     listener: (this: EventSource, event: EventSourceEventMap[Type]) => unknown,
-    options?: boolean | AddEventListenerOptions,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
   /**
    * Adds a listener for events that the server named.
@@ -501,8 +507,8 @@ export interface EventSource {
    */
   addEventListener(
     type: string,
-    listener: (this: EventSource, event: MessageEvent<string>) => unknown,
-    options?: boolean | AddEventListenerOptions,
+    listener: (this: EventSource, event: EventSourceMessageEvent) => unknown,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
   /**
    * Adds a listener that may be an object, or `null`.
@@ -513,8 +519,8 @@ export interface EventSource {
    */
   addEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
+    listener: Parameters<EventTarget["addEventListener"]>[1] | null,
+    options?: Parameters<EventTarget["addEventListener"]>[2],
   ): void;
   /**
    * Removes a listener.
@@ -526,7 +532,7 @@ export interface EventSource {
   removeEventListener<Type extends keyof EventSourceEventMap>(
     type: Type,
     listener: (this: EventSource, event: EventSourceEventMap[Type]) => unknown,
-    options?: boolean | EventListenerOptions,
+    options?: Parameters<EventTarget["removeEventListener"]>[2],
   ): void;
   /**
    * Removes a listener for events that the server named.
@@ -537,8 +543,8 @@ export interface EventSource {
    */
   removeEventListener(
     type: string,
-    listener: (this: EventSource, event: MessageEvent<string>) => unknown,
-    options?: boolean | EventListenerOptions,
+    listener: (this: EventSource, event: EventSourceMessageEvent) => unknown,
+    options?: Parameters<EventTarget["removeEventListener"]>[2],
   ): void;
   /**
    * Removes a listener that may be an object, or `null`.
@@ -549,8 +555,8 @@ export interface EventSource {
    */
   removeEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
+    listener: Parameters<EventTarget["addEventListener"]>[1] | null,
+    options?: Parameters<EventTarget["removeEventListener"]>[2],
   ): void;
 }
 
@@ -608,6 +614,24 @@ class StreamFeed implements Feed {
   reset(): void {
     this.#parser.reset();
   }
+}
+
+let callsHandlers: boolean | undefined;
+
+/** Whether `EventTarget` calls what `onmessage` and the like hold by itself, as that of workerd does. */
+function platformCallsHandlers(): boolean {
+  if (callsHandlers === undefined) {
+    let asked = false;
+    class Probe extends EventTarget {
+      get onprobe(): null {
+        asked = true;
+        return null;
+      }
+    }
+    new Probe().dispatchEvent(new Event("probe"));
+    callsHandlers = asked;
+  }
+  return callsHandlers;
 }
 
 /** Ends this task of the event loop. By no timer where that can be: browsers slow nested ones down. */

@@ -65,6 +65,7 @@ export {
   type EventSourceEventMap,
   type EventSourceHandler,
   type EventSourceInit,
+  type EventSourceMessageEvent,
   type EventStreamInit,
 } from "./event_source.ts";
 export {

@@ -54,9 +54,9 @@ export interface NodeConnection {
  */
 export interface NodeRequest {
   /** The method. */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /** The request target. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** The request target before a router has cut off the path that it is mounted at. */
   readonly originalUrl?: string;
   /** Names and values in turn, as they came. */
@@ -77,7 +77,7 @@ export interface NodeRequest {
  */
 export interface NodeResponse {
   /** The request that it answers. */
-  readonly req: { readonly method?: string; readonly socket: NodeConnection };
+  readonly req: { readonly method?: string | undefined; readonly socket: NodeConnection };
   /** The connection; `null` while responses before it are sent, and after the end. */
   readonly socket?: NodeConnection | null;
   /** The stream of HTTP/2; HTTP/1 has none. */

@@ -16,7 +16,23 @@ const UNSENDABLE = /^[\t ]|[\t ]$|[\x00-\x08\x0a-\x1f\x7f]/;
 /** The value of `Last-Event-ID`, one character a byte of UTF-8; `undefined` if it cannot be sent. */
 export function lastEventIdHeader(id: string): string | undefined {
   if (UNSENDABLE.test(id) || !id.isWellFormed()) return undefined;
+  if (headersTakeText()) return id;
   return Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join("");
+}
+
+let takeText: boolean | undefined;
+
+/** Whether `Headers` take any text and send it as UTF-8 by themselves, as those of workerd do. */
+function headersTakeText(): boolean {
+  if (takeText === undefined) {
+    try {
+      new Headers([["probe", "\u0100"]]);
+      takeText = true;
+    } catch {
+      takeText = false;
+    }
+  }
+  return takeText;
 }
 
 /** How many of the last events are remembered. */

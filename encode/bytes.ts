@@ -8,7 +8,7 @@
  * A `Uint8Array` as `TextEncoder` makes them: it goes into a `Response` or a `Blob` in every version
  * of TypeScript.
  */
-export type EncodedBytes = ReturnType<TextEncoder["encode"]>;
+export type EncodedBytes = ReturnType<InstanceType<typeof TextEncoder>["encode"]>;
 
 const encoder = /* @__PURE__ */ new TextEncoder();
 

@@ -106,11 +106,12 @@ export class SqliteTables {
       "INSERT INTO sse_topics (name, drops, used) VALUES (?, ?, ?)",
     );
     this.#byKey = prepare(database, "SELECT seq FROM sse_events WHERE topic = ? AND key = ?");
+    // Without numbers, though two come twice: early versions of Node 22 bind none to `?1`.
     this.#page = prepare(
       database,
-      `SELECT seq, time, record FROM sse_events WHERE topic = ?1 AND seq BETWEEN ?2 AND ?3
+      `SELECT seq, time, record FROM sse_events WHERE topic = ? AND seq BETWEEN ? AND ?
         AND start < ${PAGE_BYTES} +
-          (SELECT start FROM sse_events WHERE topic = ?1 AND seq = ?2)
+          (SELECT start FROM sse_events WHERE topic = ? AND seq = ?)
         ORDER BY seq LIMIT ${PAGE}`,
     );
     this.#sizes = prepare(
@@ -183,7 +184,7 @@ export class SqliteTables {
     if (next > last) return [];
     if (epoch !== place.epoch || next < place.first) throw gapIn(reading, place);
     const topic = this.#topics.get(reading.topic)?.id ?? 0;
-    const rows = this.#page.all(topic, next, last).filter(isRow);
+    const rows = this.#page.all(topic, next, last, topic, next).filter(isRow);
     // Another process may have trimmed between two statements.
     if (rows[0]?.seq !== next) throw gapIn(reading, this.place(reading.topic));
     reading.range.next = next + rows.length;

@@ -193,7 +193,7 @@ export interface SubscribeOptions<State = unknown> {
    */
   filter?(event: LoggedEvent, session: Session<State>): boolean;
   /** Headers of this response, beside those of the channel and in their place. Default: none. */
-  headers?: HeadersInit;
+  headers?: ResponseInit["headers"];
   /**
    * Told why the session has ended, once. Default: nobody is told.
    *

@@ -58,7 +58,7 @@ export async function readPublished(
   if (Number(request.headers.get("content-length")) > maxBodySize) {
     return refuse(request, 413, tooLarge);
   }
-  const body = await readBody(request.body, maxBodySize);
+  const body = await readBody(await bodyOf(request), maxBodySize);
   if (body === "too large") return refuse(request, 413, tooLarge);
   if (body === "broken") return refuse(request, 400, "Cannot publish: the body broke off");
   const event = parseBody(body, type);
@@ -98,6 +98,12 @@ function idempotencyKeyOf({ headers }: Request): string | undefined {
     key = quoted[1].replace(/\\(.)/g, "$1");
   }
   return /^[\x21-\x7e]{1,255}$/.test(key) ? key : undefined;
+}
+
+/** The body; Firefox has no `body` of requests, and there it is read whole. */
+async function bodyOf(request: Request): Promise<ReadableStream<Uint8Array> | null> {
+  const { body }: { body?: ReadableStream<Uint8Array> | null } = request;
+  return body === undefined ? new Response(await request.blob()).body : body;
 }
 
 /** Collects the body in one buffer: chunks of a byte each, if kept, take many times its size. */

@@ -77,8 +77,23 @@ function decodeHeader(value: string): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    return undefined;
+    return headersTakeText() ? value : undefined;
   }
+}
+
+let takeText: boolean | undefined;
+
+/** Whether `Headers` take any text: they have decoded it then, as those of workerd do. */
+function headersTakeText(): boolean {
+  if (takeText === undefined) {
+    try {
+      new Headers([["probe", "\u0100"]]);
+      takeText = true;
+    } catch {
+      takeText = false;
+    }
+  }
+  return takeText;
 }
 
 /**

@@ -12,7 +12,7 @@ export interface StreamOptions {
    * Headers, beside ours (`Content-Type`, `Cache-Control`, `X-Accel-Buffering`) and in their place.
    * Default: none.
    */
-  headers?: HeadersInit;
+  headers?: ResponseInit["headers"];
   /**
    * After how many ms without an event a comment is sent, so that nobody on the way takes the
    * connection for dead; Bun cuts it after 12 s. From 1 up; `false` for never.

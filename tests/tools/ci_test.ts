@@ -4,6 +4,9 @@ import { config, withTree } from "./tree.ts";
 const SCRIPT = new URL("../../.ci/run", import.meta.url);
 const CONFIG = new URL("../../deno.json", import.meta.url);
 
+/** What .ci/run installs where it is missing. */
+const PROGRAMS = ["curl", "nginx", "redis-server", "nats-server", "chromium", "firefox-esr"];
+
 /** Runs .ci/run with a stand-in for npx, in which each task does what `tasks` says. */
 async function run(tasks: Record<string, string>): Promise<{ code: number; last: string }> {
   const cases = Object.entries(tasks).map(([task, body]) => `${task}) ${body} ;;`);
@@ -13,11 +16,10 @@ async function run(tasks: Record<string, string>): Promise<{ code: number; last:
     // npx --yes deno@version task <name>
     "bin/npx": `#!/bin/bash\ncase "$4" in\n${cases.join("\n")}\nesac\n`,
     // Nothing is to be installed.
-    "bin/curl": "#!/bin/bash\n",
-    "bin/nginx": "#!/bin/bash\n",
+    ...Object.fromEntries(PROGRAMS.map((name) => [`bin/${name}`, "#!/bin/bash\n"])),
   };
   return await withTree(tree, async (root) => {
-    for (const name of ["npx", "curl", "nginx"]) await Deno.chmod(`${root}/bin/${name}`, 0o755);
+    for (const name of ["npx", ...PROGRAMS]) await Deno.chmod(`${root}/bin/${name}`, 0o755);
     const env = { PATH: `${root}/bin:${Deno.env.get("PATH")}` };
     const { code, stdout } = await new Deno.Command("bash", { args: [`${root}/.ci/run`], env })
       .output();
