@@ -2,8 +2,8 @@
  * An event log in a SQLite file, by the `node:sqlite` of the runtime: it outlives the process, and
  * several processes of a machine may share it.
  *
- * It needs Deno 2.2, Node.js 22.13 or Bun 1.4, or newer; it is tested with Deno 2.9, Node.js 24 and
- * Bun 1.4. There is nothing to install.
+ * It needs Deno 2.2, Node.js 22.13 or Bun 1.4, or newer; it is tested with Deno 2.9, Node.js 22, 24
+ * and 26, and Bun 1.4. There is nothing to install.
  *
  * @example Readers go on where they were, also after a restart
  * ```ts
