@@ -1,0 +1,5 @@
+/** Our responses in a Worker. */
+
+import { answer } from "./answer.ts";
+
+export default { fetch: answer };

@@ -1,0 +1,51 @@
+/**
+ * Servers on a free port of 127.0.0.1.
+ *
+ * @module
+ */
+
+import { createServer, type RequestListener } from "node:http";
+import type { Running } from "../peers.ts";
+
+/** A server of `node:http`. */
+export function listenNode(listener: RequestListener): Promise<Running> {
+  const server = createServer(listener);
+  return new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") throw new TypeError("Not listening");
+      resolve({
+        port: address.port,
+        async [Symbol.asyncDispose]() {
+          const closed = new Promise((resolve) => server.close(resolve));
+          server.closeAllConnections();
+          await closed;
+        },
+      });
+    })
+  );
+}
+
+/** A server of Deno. */
+export function listenDeno(handler: (request: Request) => Response | Promise<Response>): Running {
+  const stop = new AbortController();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, signal: stop.signal, onListen() {} },
+    handler,
+  );
+  return {
+    port: server.addr.port,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await server.finished;
+    },
+  };
+}
+
+/** A port that is free now. */
+export function freePort(): number {
+  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr;
+  probe.close();
+  return port;
+}
