@@ -187,16 +187,13 @@ async function runTool(
     const runners = results.map(([name, result]) => ({ name, run: () => Promise.resolve(result) }));
     await testRuntimes(runners, [], () => Promise.resolve());
   `;
+  // Whether it is in CI is for the test to say.
+  const { CI: _, ...inherited } = Deno.env.toObject();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--ext=ts", script],
     cwd: new URL("../..", import.meta.url),
     clearEnv: true,
-    env: {
-      PATH: `${Deno.env.get("PATH")}`,
-      HOME: `${Deno.env.get("HOME")}`,
-      NO_COLOR: "1",
-      ...env,
-    },
+    env: { ...inherited, NO_COLOR: "1", ...env },
   }).output();
   const text = new TextDecoder();
   return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
