@@ -6,6 +6,7 @@
  */
 
 import { delay, within } from "./fault/real_time.ts";
+import { freePort } from "./listen.ts";
 import { requireProgram } from "./programs.ts";
 
 /** Whether there is a Redis to start. If not it says so; in CI it throws. */
@@ -124,12 +125,6 @@ export async function startNats({ args = [] }: EngineOptions = {}): Promise<Engi
     ...["--addr", "127.0.0.1", "--port", `${port}`, "--jetstream", "--store_dir", folder],
     ...args,
   ]);
-}
-
-/** A port of loopback that nobody listens on. */
-export function freePort(): number {
-  using probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return probe.addr.port;
 }
 
 async function start(

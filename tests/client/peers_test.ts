@@ -15,22 +15,18 @@ import { createEventBuffer, createSession } from "better-sse";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { Buffer } from "node:buffer";
-import { createServer, type RequestListener } from "node:http";
 import { connect, type ConnectOptions } from "../../client.ts";
 import type { ServerSentEvent } from "../../parse.ts";
+import { cuttingProxy } from "../cutting_proxy.ts";
 import { within } from "../fault/real_time.ts";
 import { message } from "../helpers.ts";
+import { listenNode, type Running } from "../listen.ts";
 
 /** What a peer is to send: an event, or a comment. */
 type Sent = { comment: string } | { event?: string; id?: string; data: string; retry?: number };
 
 /** What a feed sends to a client with this last event ID, `""` for one without. */
 type Feed = (lastEventId: string) => Sent[];
-
-/** A server on 127.0.0.1 that is running. */
-interface Running extends AsyncDisposable {
-  port: number;
-}
 
 /** A server library: sends what the feed says, and then nothing, until the client leaves. */
 interface Peer {
@@ -45,29 +41,11 @@ function decodeId(header: string | null | undefined): string {
   return Buffer.from(header ?? "", "latin1").toString();
 }
 
-function serveNode(listener: RequestListener): Promise<Running> {
-  const server = createServer(listener);
-  return new Promise((resolve) =>
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      if (address === null || typeof address === "string") throw new TypeError("Not listening");
-      resolve({
-        port: address.port,
-        async [Symbol.asyncDispose]() {
-          const closed = new Promise((resolve) => server.close(resolve));
-          server.closeAllConnections();
-          await closed;
-        },
-      });
-    })
-  );
-}
-
 const PEERS: Peer[] = [
   {
     name: "node:http",
     serve: (feed) =>
-      serveNode((request, response) => {
+      listenNode((request, response) => {
         response.writeHead(200, HEADERS);
         for (const sent of feed(decodeId(request.headers["last-event-id"]?.toString()))) {
           if ("comment" in sent) {
@@ -85,7 +63,7 @@ const PEERS: Peer[] = [
   {
     name: "better-sse",
     serve: (feed) =>
-      serveNode(async (request, response) => {
+      listenNode(async (request, response) => {
         const session = await createSession(request, response, { retry: null });
         for (const sent of feed(decodeId(session.lastId))) {
           const buffer = createEventBuffer({ serializer: String });
@@ -129,49 +107,13 @@ const PEERS: Peer[] = [
  * Stands between client and server. The first response that holds one of `markers` is cut off
  * behind it, with a FIN where the HTTP message goes on; once for each marker.
  */
-function cuttingProxy(port: number, markers: string[]): Running {
-  const hostname = "127.0.0.1";
-  const listener = Deno.listen({ hostname, port: 0 });
-  const left = [...markers];
-  const stop = new AbortController();
-  const relays: Promise<unknown>[] = [];
-
-  async function relay(client: Deno.Conn): Promise<void> {
-    const server = await Deno.connect({ hostname, port });
-    const end = new AbortController();
-    const signal = AbortSignal.any([end.signal, stop.signal]);
-    let seen = "";
-    const cutter = new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        // One character a byte, so that lengths are those of the bytes.
-        const before = seen.length;
-        seen += Buffer.from(chunk).toString("latin1");
-        const marker = left.find((marker) => seen.includes(marker));
-        if (marker === undefined) return controller.enqueue(chunk);
-        left.splice(left.indexOf(marker), 1);
-        const cut = seen.indexOf(marker) + marker.length - before;
-        controller.enqueue(chunk.subarray(0, cut));
-        controller.terminate();
-      },
-    });
-    await Promise.allSettled([
-      client.readable.pipeTo(server.writable, { signal }).finally(() => end.abort()),
-      server.readable.pipeThrough(cutter, { signal }).pipeTo(client.writable, { signal })
-        .finally(() => end.abort()),
-    ]);
-  }
-
-  const accepting = (async () => {
-    for await (const client of listener) relays.push(relay(client));
-  })();
+function cutBehind(port: number, markers: string[]): Running {
+  const proxy = cuttingProxy(port, markers);
   return {
-    port: listener.addr.port,
+    port: proxy.port,
     async [Symbol.asyncDispose]() {
-      listener.close();
-      await accepting;
-      stop.abort();
-      await Promise.all(relays);
-      assertEquals(left, [], "no response held these markers");
+      await proxy[Symbol.asyncDispose]();
+      assertEquals(proxy.left, [], "no response held these markers");
     },
   };
 }
@@ -241,7 +183,7 @@ for (const { name, serve } of PEERS) {
     await using server = await serve(feed);
     // In front of any id, in a comment, in an event that has the id of the one before, and in one
     // with its own.
-    await using proxy = cuttingProxy(server.port, ["no id", "still", "sticks", "las"]);
+    await using proxy = cutBehind(server.port, ["no id", "still", "sticks", "las"]);
     const { events, retries } = await readToEnd(proxy.port);
     assertEquals(events, EVENTS);
     assertEquals(retries, [undefined, 150, 150, 150]);
@@ -252,7 +194,7 @@ for (const { name, serve } of PEERS) {
 Deno.test("connect reads what better-sse does by itself: JSON, ids, retry and keep-alives", async () => {
   const alive = Promise.withResolvers<void>();
   const retries: (number | undefined)[] = [];
-  await using server = await serveNode(async (request, response) => {
+  await using server = await listenNode(async (request, response) => {
     const session = await createSession(request, response, { keepAlive: 1 });
     session.push({ text: "two\nlines" }, "greeting");
     await alive.promise;
@@ -326,7 +268,7 @@ async function serveMcp() {
     keepAliveMs: 5,
   });
   await mcp.connect(transport);
-  const server = await serveNode((request, response) => {
+  const server = await listenNode((request, response) => {
     requests.push([request.method, request.headers["last-event-id"]?.toString()]);
     transport.handleRequest(request, response);
   });
@@ -410,7 +352,7 @@ Deno.test("connect speaks to an MCP server by POST, which ends the stream with i
 
 Deno.test("connect resumes the answer of an MCP server by GET, when its POST was cut", async () => {
   await using server = await serveMcp();
-  await using proxy = cuttingProxy(server.port, ['"progress":2', '"progress":3']);
+  await using proxy = cutBehind(server.port, ['"progress":2', '"progress":3']);
   const url = `http://127.0.0.1:${proxy.port}/mcp`;
   const headers = await initialize(url);
   // A stream is resumed by GET: the call itself is sent until there is an ID, and then no more.
@@ -437,7 +379,7 @@ Deno.test("connect resumes the answer of an MCP server by GET, when its POST was
 
 Deno.test("connect resumes the GET of an MCP server: what was sent meanwhile arrives, in order", async () => {
   await using server = await serveMcp();
-  await using proxy = cuttingProxy(server.port, ["second"]);
+  await using proxy = cutBehind(server.port, ["second"]);
   const url = `http://127.0.0.1:${proxy.port}/mcp`;
   const headers = await initialize(url);
   const alive = Promise.withResolvers<string>();

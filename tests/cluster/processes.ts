@@ -6,7 +6,7 @@
 
 import { assertEquals } from "@std/assert";
 import { TextLineStream } from "@std/streams";
-import { freePort } from "../engines.ts";
+import { freePort } from "../listen.ts";
 import type { EngineName } from "./logs.ts";
 
 function script(name: string): string {

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { connect } from "../../client.ts";
-import { freePort, hasRedis, startRedis } from "../engines.ts";
+import { hasRedis, startRedis } from "../engines.ts";
+import { freePort } from "../listen.ts";
 import { Example, NO_SIGNALS, run, take } from "./example.ts";
 
 Deno.test("redis_fanout.ts carries events between processes, and readers resume on the other one", {

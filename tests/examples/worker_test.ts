@@ -4,7 +4,7 @@ import worker from "../../examples/worker.ts";
 import { connect } from "../../client.ts";
 import { Channel } from "../../server.ts";
 import { bundle } from "../../tools/_bundle.ts";
-import { freePort } from "../engines.ts";
+import { freePort } from "../listen.ts";
 import { within } from "../fault/real_time.ts";
 import { eventually, findProgram, ROOT, take } from "./example.ts";
 

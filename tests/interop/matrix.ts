@@ -7,14 +7,14 @@
 import type { ServerSentEvent } from "../../parse.ts";
 import { within } from "../fault/real_time.ts";
 import { type Difference, differences, REST, resumeDifferences, RESUMING } from "./check.ts";
-import { cuttingProxy } from "./cut.ts";
+import { cuttingProxy } from "../cutting_proxy.ts";
+import type { Running } from "../listen.ts";
 import { CUTS, PATHS } from "./feeds.ts";
 import { KNOWN, type Known } from "./known.ts";
 import {
   isUnavailable,
   type OpenReader,
   type Reader,
-  type Running,
   type Sender,
   type Unavailable,
 } from "./peers.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Running } from "../listen.ts";
 import type { ServerSentEvent } from "../../parse.ts";
 import type { Choice, FeedName } from "./feeds.ts";
 
@@ -11,11 +12,6 @@ import type { Choice, FeedName } from "./feeds.ts";
 export interface Unavailable {
   /** Why, and how to get it. */
   readonly unavailable: string;
-}
-
-/** A server on 127.0.0.1 that runs. */
-export interface Running extends AsyncDisposable {
-  readonly port: number;
 }
 
 /** A server that sends what `feed` says. */

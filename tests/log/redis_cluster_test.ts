@@ -4,7 +4,8 @@ import { assertEquals } from "@std/assert";
 import { createClient } from "redis";
 import type { RedisEventLog } from "../../log/redis.ts";
 import { eventLogContract } from "../../testing.ts";
-import { type Engine, freePort, hasRedis, startRedis } from "../engines.ts";
+import { type Engine, hasRedis, startRedis } from "../engines.ts";
+import { freePort } from "../listen.ts";
 import { delay, within } from "../fault/real_time.ts";
 import { ioredisClusterLog, type MakeLog, redisClusterLog } from "./redis_clients.ts";
 

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { Channel, eventStreamResponse, type Session } from "../../server.ts";
 import { within } from "../fault/real_time.ts";
+import { freePort } from "../listen.ts";
 import { requireProgram } from "../programs.ts";
 
 const installed = await requireProgram("nginx", ["-v"], "apt-get install nginx-light");
@@ -37,9 +38,7 @@ http {
 /** A server of ours and an nginx before it; both end with the block. */
 async function behindNginx(handler: (request: Request) => Response) {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr;
-  probe.close();
+  const port = freePort();
   const folder = await Deno.makeTempDir();
   await Deno.writeTextFile(`${folder}/nginx.conf`, CONFIG(port, server.addr.port));
   const args = ["-p", folder, "-c", "nginx.conf", "-e", "stderr"];

@@ -61,7 +61,8 @@ export function browserRunner(browser: BrowserProgram): Runner {
   };
 }
 
-function isFile(path: string): boolean {
+/** Whether there is a program. */
+export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {

@@ -8,7 +8,15 @@ import { chromium } from "playwright-core";
 import { browserRunner, type OpenBrowser } from "./browser_page.ts";
 import type { Runner } from "./runner.ts";
 
-const ARGS = [
+/** Where Chromium may be. */
+export const CHROMIUM: readonly string[] = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+];
+
+/** How it is started: it asks nobody but loopback. */
+export const CHROMIUM_ARGS: string[] = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -23,7 +31,7 @@ const ARGS = [
 /** The runner of Chromium. */
 export const runners: readonly Runner[] = [browserRunner({
   name: "Chromium",
-  paths: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
+  paths: CHROMIUM,
   remedy: "install it with apt-get install chromium",
   launch,
 })];
@@ -32,7 +40,7 @@ async function launch(path: string, url: string, profile: string): Promise<OpenB
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: path,
     headless: true,
-    args: ARGS,
+    args: CHROMIUM_ARGS,
     // Other folders of the user are not its business.
     env: { ...Deno.env.toObject(), HOME: profile },
   });

@@ -9,8 +9,13 @@ import { join } from "node:path";
 import { browserRunner, type OpenBrowser } from "./browser_page.ts";
 import type { Runner } from "./runner.ts";
 
-/** What a new profile says. */
-const PREFERENCES: Record<string, string | number | boolean> = {
+/** Where Firefox may be. */
+export const FIREFOX: readonly string[] = ["/usr/bin/firefox-esr", "/usr/bin/firefox"];
+
+/** What a new profile says, by name. */
+export type FirefoxPreferences = Readonly<Record<string, string | number | boolean>>;
+
+const PREFERENCES: FirefoxPreferences = {
   // Whatever is not on loopback goes to a proxy that is not there, so that nothing can leave the
   // machine: Firefox asks for updates, settings, experiments and more by itself.
   "network.proxy.type": 1,
@@ -51,16 +56,31 @@ const PATIENCE = 3_000;
 /** The runner of Firefox. */
 export const runners: readonly Runner[] = [browserRunner({
   name: "Firefox",
-  paths: ["/usr/bin/firefox-esr", "/usr/bin/firefox"],
+  paths: FIREFOX,
   remedy: "install it with apt-get install firefox-esr",
   launch,
 })];
 
 async function launch(path: string, url: string, profile: string): Promise<OpenBrowser> {
-  const lines = Object.entries(PREFERENCES)
+  const version = await versionOf(path);
+  const { left, close } = await launchFirefox(path, url, profile);
+  return { version, lost: left.then((code) => `Firefox has left with ${code}`), close };
+}
+
+/**
+ * Opens a page in a Firefox of its own, with a new profile; what is given of preferences comes to ours.
+ *
+ * @returns What resolves with its exit code, and what ends it.
+ */
+export async function launchFirefox(
+  path: string,
+  url: string,
+  profile: string,
+  preferences: FirefoxPreferences = {},
+): Promise<{ left: Promise<number>; close(): Promise<void> }> {
+  const lines = Object.entries({ ...PREFERENCES, ...preferences })
     .map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
   await Deno.writeTextFile(join(profile, "user.js"), lines.join(""));
-  const version = await versionOf(path);
   const args = ["--headless", "--new-instance", "--profile", profile, url];
   // Other folders of the user are not its business.
   const env = { HOME: profile, MOZ_CRASHREPORTER_DISABLE: "1" };
@@ -71,8 +91,7 @@ async function launch(path: string, url: string, profile: string): Promise<OpenB
     stdout: "null",
     stderr: "null",
   }).spawn();
-  const lost = browser.status.then(({ code }) => `Firefox has left with ${code}`);
-  return { version, lost, close: () => end(browser) };
+  return { left: browser.status.then(({ code }) => code), close: () => end(browser) };
 }
 
 async function versionOf(path: string): Promise<string> {
@@ -80,6 +99,7 @@ async function versionOf(path: string): Promise<string> {
   return new TextDecoder().decode(stdout).replace("Mozilla Firefox", "").trim();
 }
 
+/** Ends it gently, for it has processes of its own, or else by force. */
 async function end(browser: Deno.ChildProcess): Promise<void> {
   const kill = (signal: Deno.Signal) => {
     try {

@@ -2,22 +2,10 @@
 
 import { type Browser, chromium, type Page } from "playwright-core";
 import type { ServerSentEvent } from "../../../parse.ts";
+import { isFile } from "../../../tools/runtimes/browser_page.ts";
+import { CHROMIUM, CHROMIUM_ARGS } from "../../../tools/runtimes/chromium.ts";
 import type { OpenReader, Reader, Unavailable } from "../peers.ts";
 import { readInPage, tell } from "./in_page.ts";
-
-const ARGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  // No name but this one leads anywhere, so that nothing can leave the machine.
-  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-];
-
-const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 async function readOn(page: Page, url: string, seen: ServerSentEvent[]): Promise<void> {
   // A page of the same origin, though no sender serves one.
@@ -28,11 +16,15 @@ async function readOn(page: Page, url: string, seen: ServerSentEvent[]): Promise
 }
 
 async function open(): Promise<OpenReader | Unavailable> {
-  const executablePath = PATHS.find(isFile);
+  const executablePath = CHROMIUM.find(isFile);
   if (executablePath === undefined) {
     return { unavailable: "there is no Chromium: apt-get install chromium" };
   }
-  const browser: Browser = await chromium.launch({ executablePath, headless: true, args: ARGS });
+  const browser: Browser = await chromium.launch({
+    executablePath,
+    headless: true,
+    args: CHROMIUM_ARGS,
+  });
   return {
     async read(url, seen, signal) {
       const page = await browser.newPage();
@@ -47,14 +39,6 @@ async function open(): Promise<OpenReader | Unavailable> {
     },
     [Symbol.asyncDispose]: () => browser.close(),
   };
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 export const readers: readonly Reader[] = [{

@@ -7,40 +7,17 @@
 
 import type { ServerSentEvent } from "../../../parse.ts";
 import { within } from "../../fault/real_time.ts";
-import type { OpenReader, Reader, Running, Unavailable } from "../peers.ts";
-import { listenDeno } from "../senders/listen.ts";
+import { isFile } from "../../../tools/runtimes/browser_page.ts";
+import { FIREFOX, launchFirefox } from "../../../tools/runtimes/firefox.ts";
+import type { OpenReader, Reader, Unavailable } from "../peers.ts";
+import { listenDeno, type Running } from "../../listen.ts";
 import { readInPage, tell, type Told } from "./in_page.ts";
-
-const PROGRAMS = ["/usr/bin/firefox-esr", "/usr/bin/firefox"];
 
 /** How long it may take to open the page, in ms. */
 const PATIENCE = 60_000;
 
-/** Whatever is not on loopback goes to a proxy that is not there: it asks for much by itself. */
-const PREFERENCES: Readonly<Record<string, string | number | boolean>> = {
-  "network.proxy.type": 1,
-  "network.proxy.http": "127.0.0.1",
-  "network.proxy.http_port": 9,
-  "network.proxy.ssl": "127.0.0.1",
-  "network.proxy.ssl_port": 9,
-  "network.proxy.failover_direct": false,
-  "network.trr.mode": 5,
-  "network.captive-portal-service.enabled": false,
-  "network.connectivity-service.enabled": false,
-  "services.settings.server": "data:,none",
-  "app.normandy.enabled": false,
-  "app.update.disabledForTesting": true,
-  "browser.safebrowsing.update.enabled": false,
-  "browser.shell.checkDefaultBrowser": false,
-  "browser.startup.page": 0,
-  "datareporting.policy.dataSubmissionEnabled": false,
-  "datareporting.policy.firstRunURL": "",
-  "dom.push.connection.enabled": false,
-  "termsofuse.bypassNotification": true,
-  "toolkit.telemetry.enabled": false,
-  // Six at a time is what it has for a host, and questions take one.
-  "network.http.max-persistent-connections-per-server": 32,
-};
+/** Six at a time is what it has for a host, and questions take one. */
+const PREFERENCES = { "network.http.max-persistent-connections-per-server": 32 };
 
 /** What the page asks for, and answers. */
 interface Question extends Told {
@@ -120,26 +97,16 @@ async function pass(request: Request, url: string): Promise<Response> {
 }
 
 async function open(): Promise<OpenReader | Unavailable> {
-  const program = PROGRAMS.find(isFile);
+  const program = FIREFOX.find(isFile);
   if (program === undefined) {
     return { unavailable: "there is no Firefox: apt-get install firefox-esr" };
   }
   const profile = await Deno.makeTempDir();
-  const lines = Object.entries(PREFERENCES)
-    .map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`);
-  await Deno.writeTextFile(`${profile}/user.js`, lines.join(""));
   const desk = new Desk();
   const page = `http://127.0.0.1:${desk.server.port}/`;
-  const browser = new Deno.Command(program, {
-    args: ["--headless", "--new-instance", "--profile", profile, page],
-    // Other folders of the user are not its business.
-    env: { HOME: profile, MOZ_CRASHREPORTER_DISABLE: "1" },
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
+  const browser = await launchFirefox(program, page, profile, PREFERENCES);
   const leave = async () => {
-    await end(browser);
+    await browser.close();
     await desk.server[Symbol.asyncDispose]();
     await Deno.remove(profile, { recursive: true });
   };
@@ -155,29 +122,6 @@ async function open(): Promise<OpenReader | Unavailable> {
     },
     [Symbol.asyncDispose]: leave,
   };
-}
-
-/** Ends it gently, for it has processes of its own, or else by force. */
-async function end(browser: Deno.ChildProcess): Promise<void> {
-  const kill = (signal: Deno.Signal) => {
-    try {
-      browser.kill(signal);
-    } catch {
-      // It has left already.
-    }
-  };
-  kill("SIGTERM");
-  const timer = setTimeout(() => kill("SIGKILL"), 3_000);
-  await browser.status;
-  clearTimeout(timer);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
 }
 
 export const readers: readonly Reader[] = [{

@@ -3,7 +3,7 @@
 import { createEventBuffer, createSession } from "better-sse";
 import { ALL, decodeId, feed } from "../feeds.ts";
 import type { Sender } from "../peers.ts";
-import { listenNode } from "./listen.ts";
+import { listenNode } from "../../listen.ts";
 
 export const senders: readonly Sender[] = [{
   name: "better-sse",

@@ -4,8 +4,8 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ServerSentEventInit } from "../../../encode.ts";
 import { ALL, decodeId, feed, type FeedName } from "../feeds.ts";
-import type { Running, Sender } from "../peers.ts";
-import { listenNode } from "./listen.ts";
+import type { Sender } from "../peers.ts";
+import { listenNode, type Running } from "../../listen.ts";
 
 const FEEDS: readonly FeedName[] = ["hard", "resume", "openai", "anthropic", "mcp"];
 

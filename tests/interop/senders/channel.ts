@@ -2,8 +2,8 @@
 
 import { Channel } from "../../../server.ts";
 import { feed } from "../feeds.ts";
-import type { Running, Sender } from "../peers.ts";
-import { listenDeno } from "./listen.ts";
+import type { Sender } from "../peers.ts";
+import { listenDeno, type Running } from "../../listen.ts";
 
 const CHOOSES = ["event", "retry", "comment", "no data"] as const;
 

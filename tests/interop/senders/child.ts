@@ -6,7 +6,8 @@
 
 import { fileURLToPath } from "node:url";
 import { within } from "../../fault/real_time.ts";
-import { isUnavailable, type Running, type Unavailable } from "../peers.ts";
+import type { Running } from "../../listen.ts";
+import { isUnavailable, type Unavailable } from "../peers.ts";
 import type { Command } from "../runtimes.ts";
 
 const PATIENCE = 20_000;

@@ -3,7 +3,7 @@
 import { encode } from "eventsource-encoder";
 import { type Choice, decodeId, feed } from "../feeds.ts";
 import type { Sender } from "../peers.ts";
-import { listenDeno } from "./listen.ts";
+import { listenDeno } from "../../listen.ts";
 
 const CHOOSES: readonly Choice[] = ["event", "id", "retry", "comment"];
 

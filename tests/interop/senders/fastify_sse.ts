@@ -3,8 +3,8 @@
 import { fastifySSE } from "@fastify/sse";
 import { fastify } from "fastify";
 import { type Choice, decodeId, feed } from "../feeds.ts";
-import type { Running, Sender } from "../peers.ts";
-import { listenNode } from "./listen.ts";
+import type { Sender } from "../peers.ts";
+import { listenNode, type Running } from "../../listen.ts";
 
 const CHOOSES: readonly Choice[] = ["event", "id", "retry"];
 

@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
 import { type Choice, decodeId, feed } from "../feeds.ts";
 import type { Sender } from "../peers.ts";
-import { listenDeno } from "./listen.ts";
+import { listenDeno } from "../../listen.ts";
 
 const CHOOSES: readonly Choice[] = ["event", "id", "retry"];
 

@@ -6,7 +6,7 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js";
 import { feed } from "../feeds.ts";
 import type { Sender } from "../peers.ts";
-import { listenDeno } from "./listen.ts";
+import { listenDeno } from "../../listen.ts";
 
 async function answer(request: Request): Promise<Response> {
   const mcp = new McpServer({ name: "peer", version: "1.0.0" }, { capabilities: { logging: {} } });

@@ -3,10 +3,10 @@
 import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { PATHS } from "../feeds.ts";
-import type { Running, Sender, Unavailable } from "../peers.ts";
+import type { Sender, Unavailable } from "../peers.ts";
 import { answer } from "./answer.ts";
 import { listening } from "./child.ts";
-import { freePort, listenDeno } from "./listen.ts";
+import { freePort, listenDeno, type Running } from "../../listen.ts";
 import { OURS } from "./ours.ts";
 
 const config = (port: number, upstream: number, gzip: boolean) => `

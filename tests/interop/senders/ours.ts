@@ -9,9 +9,9 @@ import Koa from "koa";
 import { ServerSentEventEncoderStream, stringifyEvent } from "../../../encode.ts";
 import { sendResponse, toNodeHandler } from "../../../node.ts";
 import { ALL, decodeId, feed, type FeedName } from "../feeds.ts";
-import type { Running, Sender } from "../peers.ts";
+import type { Sender } from "../peers.ts";
 import { answer } from "./answer.ts";
-import { listenDeno, listenNode } from "./listen.ts";
+import { listenDeno, listenNode, type Running } from "../../listen.ts";
 
 /** What a sender of ours can do: all. */
 export const OURS = {

@@ -3,7 +3,7 @@
 import { ServerSentEventStream } from "@std/http/server-sent-event-stream";
 import { ALL, decodeId, feed } from "../feeds.ts";
 import type { Sender } from "../peers.ts";
-import { listenDeno } from "./listen.ts";
+import { listenDeno } from "../../listen.ts";
 
 /** What throws would end the stream. */
 async function refuses(event: ReturnType<typeof feed>[number]): Promise<boolean> {

@@ -3,9 +3,9 @@
 import { fileURLToPath } from "node:url";
 import { bundle } from "../../../tools/_bundle.ts";
 import { within } from "../../fault/real_time.ts";
-import type { Running, Sender, Unavailable } from "../peers.ts";
+import type { Sender, Unavailable } from "../peers.ts";
 import { listening } from "./child.ts";
-import { freePort } from "./listen.ts";
+import { freePort, type Running } from "../../listen.ts";
 import { OURS } from "./ours.ts";
 
 /** The version of the package of npm. */

@@ -5,7 +5,11 @@
  */
 
 import { createServer, type RequestListener } from "node:http";
-import type { Running } from "../peers.ts";
+
+/** A server on 127.0.0.1 that runs. */
+export interface Running extends AsyncDisposable {
+  readonly port: number;
+}
 
 /** A server of `node:http`. */
 export function listenNode(listener: RequestListener): Promise<Running> {
@@ -42,10 +46,8 @@ export function listenDeno(handler: (request: Request) => Response | Promise<Res
   };
 }
 
-/** A port that is free now. */
+/** A port of loopback that nobody listens on. */
 export function freePort(): number {
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr;
-  probe.close();
-  return port;
+  using probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return probe.addr.port;
 }

@@ -5,7 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { Running } from "./peers.ts";
+import type { Running } from "./listen.ts";
 
 /** A proxy that has been used. */
 export interface CuttingProxy extends Running {
