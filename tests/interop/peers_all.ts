@@ -16,6 +16,7 @@ import { readers as mcpClient } from "./readers/mcp.ts";
 import { readers as models } from "./readers/models.ts";
 import { readers as node } from "./readers/node.ts";
 import { readers as ours } from "./readers/ours.ts";
+import { readers as oursInWorkerd } from "./readers/workerd.ts";
 import { senders as betterSse } from "./senders/better_sse.ts";
 import { senders as bytes } from "./senders/bytes.ts";
 import { senders as channel } from "./senders/channel.ts";
@@ -50,6 +51,7 @@ export const SENDERS: readonly Sender[] = [
 /** The columns. */
 export const READERS: readonly Reader[] = [
   ...ours,
+  ...oursInWorkerd,
   ...eventsource,
   ...eventsourceClient,
   ...fetchEventSource,

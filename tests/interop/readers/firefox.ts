@@ -1,5 +1,5 @@
 /**
- * The `EventSource` of Firefox. Its page asks what to read and posts what it has read; it reads what it
+ * The `EventSource` of Firefox, and ours in a page of it. The page asks what to read and posts what it has read; it reads what it
  * may, which is of its own origin: a server that passes all on, both ways.
  *
  * @module
@@ -9,9 +9,11 @@ import type { ServerSentEvent } from "../../../parse.ts";
 import { within } from "../../fault/real_time.ts";
 import { isFile } from "../../../tools/runtimes/browser_page.ts";
 import { FIREFOX, launchFirefox } from "../../../tools/runtimes/firefox.ts";
-import type { OpenReader, Reader, Unavailable } from "../peers.ts";
+import { isUnavailable, type OpenReader, type Reader, type Unavailable } from "../peers.ts";
 import { listenDeno, type Running } from "../../listen.ts";
-import { readInPage, tell, type Told } from "./in_page.ts";
+import { pageScript, readInPage, tell, type Told } from "./in_page.ts";
+import { factsOf, PORTABLE } from "./ours.ts";
+import { Shared } from "./shared.ts";
 
 /** How long it may take to open the page, in ms. */
 const PATIENCE = 60_000;
@@ -24,7 +26,9 @@ interface Question extends Told {
   readonly number: number;
 }
 
-const PAGE = `<!doctype html><meta charset="utf-8"><script type="module">
+const PAGE = `<!doctype html><meta charset="utf-8">
+<script type="module" src="/ours.js"></script>
+<script type="module">
 ${readInPage}
 const post = (path, body) => fetch(path, { method: "POST", body: JSON.stringify(body) });
 for (;;) {
@@ -43,10 +47,20 @@ class Desk {
   #wake: (() => void) | undefined = undefined;
   #number = 0;
 
+  readonly #script: string;
+
+  /** Serves the page, with our readers. */
+  constructor(script: string) {
+    this.#script = script;
+  }
+
   /** Has the page read a URL. */
-  ask(url: string): Promise<ServerSentEvent[]> {
+  ask(url: string, reader: string): Promise<ServerSentEvent[]> {
     const { port, pathname, search } = new URL(url);
-    const question = { ...tell(`/read/${port}${pathname}${search}`), number: this.#number++ };
+    const question = {
+      ...tell(`/read/${port}${pathname}${search}`, reader),
+      number: this.#number++,
+    };
     const { promise, resolve } = Promise.withResolvers<ServerSentEvent[]>();
     this.#answers.set(question.number, resolve);
     this.#questions.push(question);
@@ -60,6 +74,8 @@ class Desk {
     switch (room) {
       case "":
         return new Response(PAGE, { headers: { "content-type": "text/html" } });
+      case "ours.js":
+        return new Response(this.#script, { headers: { "content-type": "text/javascript" } });
       case "question":
         this.opened.resolve();
         return Response.json(await this.#next());
@@ -96,13 +112,20 @@ async function pass(request: Request, url: string): Promise<Response> {
   });
 }
 
-async function open(): Promise<OpenReader | Unavailable> {
+/** The browser with its page. */
+interface Shown extends AsyncDisposable {
+  readonly desk: Desk;
+}
+
+const firefoxes = new Shared<Shown>(start);
+
+async function start(): Promise<Shown | Unavailable> {
   const program = FIREFOX.find(isFile);
   if (program === undefined) {
     return { unavailable: "there is no Firefox: apt-get install firefox-esr" };
   }
   const profile = await Deno.makeTempDir();
-  const desk = new Desk();
+  const desk = new Desk(await pageScript());
   const page = `http://127.0.0.1:${desk.server.port}/`;
   const browser = await launchFirefox(program, page, profile, PREFERENCES);
   const leave = async () => {
@@ -116,20 +139,33 @@ async function open(): Promise<OpenReader | Unavailable> {
     await leave();
     throw error;
   }
+  return { desk, [Symbol.asyncDispose]: leave };
+}
+
+async function open(reader: string): Promise<OpenReader | Unavailable> {
+  const shown = await firefoxes.open();
+  if (isUnavailable(shown)) return shown;
   return {
     async read(url, seen) {
-      seen.push(...await desk.ask(url));
+      seen.push(...await shown.desk.ask(url, reader));
     },
-    [Symbol.asyncDispose]: leave,
+    [Symbol.asyncDispose]: () => firefoxes.close(),
   };
 }
 
-export const readers: readonly Reader[] = [{
-  name: "Firefox",
-  ours: false,
-  feed: "hard",
-  seesId: true,
-  seesRetry: false,
-  resumes: true,
-  open,
-}];
+export const readers: readonly Reader[] = [
+  {
+    name: "Firefox",
+    ours: false,
+    feed: "hard",
+    seesId: true,
+    seesRetry: false,
+    resumes: true,
+    open: () => open(""),
+  },
+  ...PORTABLE.map((name) => ({
+    name: `our ${name}, Firefox`,
+    ...factsOf(name),
+    open: () => open(name),
+  })),
+];

@@ -1,15 +1,19 @@
 /**
- * What a page does, which has nothing but this function.
+ * What a page does, which has nothing but this function, and our readers if it was given them.
  *
  * @module
  */
 
 import type { ServerSentEvent } from "../../../parse.ts";
+import { bundle } from "../../../tools/_bundle.ts";
+import { ROOT } from "../../../tools/_deno.ts";
 import { END, TYPES } from "../feeds.ts";
 
 /** What a page is told to read. */
 export interface Told {
   readonly url: string;
+  /** Which of ours is to read; `""` for the page's own `EventSource`. */
+  readonly reader: string;
   readonly types: readonly string[];
   readonly end: string;
   readonly ms: number;
@@ -19,12 +23,22 @@ export interface Told {
 const PATIENCE = 9_000;
 
 /** What to tell a page. */
-export function tell(url: string): Told {
-  return { url, types: TYPES, end: END, ms: PATIENCE };
+export function tell(url: string, reader = ""): Told {
+  return { url, reader, types: TYPES, end: END, ms: PATIENCE };
+}
+
+/** What gives a page our readers: a module. */
+export async function pageScript(): Promise<string> {
+  const { code, problem } = await bundle(ROOT, "tests/interop/readers/_page.ts", "browser");
+  if (problem !== undefined) throw new Error(problem);
+  return code;
 }
 
 /** Reads up to the end of a feed, or until the time is over. */
-export function readInPage({ url, types, end, ms }: Told): Promise<ServerSentEvent[]> {
+export function readInPage(told: Told): Promise<ServerSentEvent[]> {
+  const { url, reader, types, end, ms } = told;
+  // What `_page.ts` has added.
+  if (reader !== "") return Reflect.get(globalThis, "readTold")(told);
   return new Promise((resolve) => {
     const seen: ServerSentEvent[] = [];
     const source = new EventSource(url);
