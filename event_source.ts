@@ -225,12 +225,12 @@ export class EventSource extends EventTarget {
 
   readonly #url: string;
   readonly #withCredentials: boolean = false;
-  readonly #feed: Feed | undefined = undefined;
+  readonly #feed: Feed | undefined;
   readonly #handlers: Map<string, HandlerSlot> = new Map();
   #readyState: 0 | 1 | 2 = CONNECTING;
   #origin = "null";
   // That of the event in hand; what is behind it may be read already.
-  #lastEventId: string | undefined = undefined;
+  #lastEventId: string | undefined;
 
   /**
    * Connects to an event stream, and again whenever it is lost.

@@ -50,19 +50,19 @@ export class Connection extends EventQueue implements EventStreamConnection {
   readonly #policy: CompletePolicy;
   readonly #signal: AbortSignal | undefined;
   readonly #filter: ReplayFilter | undefined;
-  #saver: IdSaver | undefined = undefined;
+  #saver: IdSaver | undefined;
   #url: string;
   #readyState: "connecting" | "open" | "closed" = "connecting";
-  #readable: ReadableStream<ServerSentEvent> | undefined = undefined;
+  #readable: ReadableStream<ServerSentEvent> | undefined;
 
   // The loop that connects: `#connecting` is over when there is a link, or none will be. A
   // controller belongs to one attempt or wait; whoever does not find its own is superseded.
   #connecting: Promise<void>;
-  #controller: AbortController | undefined = undefined;
-  #link: Link | undefined = undefined;
+  #controller: AbortController | undefined;
+  #link: Link | undefined;
   #losses = 0;
-  #cause: unknown = undefined;
-  #retry: number | undefined = undefined;
+  #cause: unknown;
+  #retry: number | undefined;
   #started = false;
   #wasOpen = false;
   /** A response has named an id. */

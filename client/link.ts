@@ -22,7 +22,7 @@ export class Link {
   readonly #parser: ServerSentEventParser;
   readonly #idle: Watch | undefined;
   readonly #firstEvent: Watch | undefined;
-  #late: TimeoutError | undefined = undefined;
+  #late: TimeoutError | undefined;
   #ended = false;
 
   constructor(

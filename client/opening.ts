@@ -34,7 +34,7 @@ export class Opener {
   /** A request was made before: the caller's functions are right. */
   #made = false;
   /** Since the last response that was none: a second 401 in a row is final. */
-  #renewal: Promise<void> | undefined = undefined;
+  #renewal: Promise<void> | undefined;
 
   /** @param onRequest Told of each request before it is sent. */
   constructor(

@@ -64,7 +64,7 @@ export class RequestMaker {
   readonly #init: RequestInit;
   readonly #headers: PerAttempt<RequestInit["headers"]>;
   readonly #custom: boolean;
-  #requestBody: Promise<ArrayBuffer> | undefined = undefined;
+  #requestBody: Promise<ArrayBuffer> | undefined;
   #streamed = false;
 
   /** Throws `TypeError` at a URL, headers or a body that no request can have. */

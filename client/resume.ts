@@ -51,7 +51,7 @@ export class ReplayFilter {
   #active = false;
   // How many events of each id are still to be dropped: made with the first event of a connection,
   // for what was in hand when it began is taken by then.
-  #left: Map<string, number> | undefined = undefined;
+  #left: Map<string, number> | undefined;
 
   /** Remembers the first `count` of `events` as taken. */
   take(events: readonly ServerSentEvent[], count: number): void {

@@ -28,7 +28,7 @@ export class IdSaver {
   readonly #onError: (error: unknown) => void;
   #saved: string;
   #wanted: string;
-  #saving: Promise<void> | undefined = undefined;
+  #saving: Promise<void> | undefined;
 
   constructor(store: LastEventIdStore, id: string, onError: (error: unknown) => void) {
     this.#store = store;

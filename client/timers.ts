@@ -25,10 +25,10 @@ export function startTimer(callback: () => void, ms: number, unref = false): () 
 export class Watch {
   readonly #limit: number;
   readonly #onLate: () => void;
-  #since: number | undefined = undefined;
+  #since: number | undefined;
   #spent = 0;
   #over = false;
-  #clear: (() => void) | undefined = undefined;
+  #clear: (() => void) | undefined;
 
   /**
    * @param limit How long, in ms.

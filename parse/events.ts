@@ -107,7 +107,7 @@ export class EventAssembler extends LineReader {
   /** The last event ID, as of the last blank line. */
   lastEventId: string;
   /** The reconnection time in ms, once the stream has named one. */
-  retry: number | undefined = undefined;
+  retry: number | undefined;
   protected room: number;
   protected override readonly headLength = 6; // retry:
 
@@ -117,11 +117,11 @@ export class EventAssembler extends LineReader {
   // The block: what came since the last blank line. `#open` says that a field came, so that a block
   // of one `data` line, the commonest by far, touches none of the others.
   #open = false;
-  #type: string | undefined = undefined;
+  #type: string | undefined;
   // As the standard appends it: each value with its LF, one of which goes at dispatch (T10).
   #data = new TextBuffer(LARGE_VALUE);
-  #id: string | undefined = undefined;
-  #retry: number | undefined = undefined;
+  #id: string | undefined;
+  #retry: number | undefined;
 
   constructor(options: ParserOptions) {
     const maxEventSize = maxEventSizeOf(options);

@@ -43,7 +43,7 @@ export class ServerSentEventParser {
   readonly #assembler: EventAssembler;
   #decoder: ChunkDecoder;
   #expected = 0;
-  #failure: { error: unknown } | undefined = undefined;
+  #failure: { error: unknown } | undefined;
 
   /**
    * Makes a parser at the start of a stream.

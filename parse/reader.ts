@@ -75,7 +75,7 @@ export abstract class EventQueue
   #waiting = 0;
   #answer: Promise<unknown> = Promise.resolve();
   #ended = false;
-  #failure: { error: unknown } | undefined = undefined;
+  #failure: { error: unknown } | undefined;
 
   /** Of each use the interface knows the types, a function cannot have them all. */
   readonly json =

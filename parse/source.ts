@@ -108,7 +108,7 @@ class ByteStreamSource implements ChunkSource {
 class IteratorSource implements ChunkSource {
   readonly #iterator: AsyncIterator<Uint8Array | string> | Iterator<Uint8Array | string>;
   /** Ends the pending read; there is none when it is `undefined`. */
-  #stop: (() => void) | undefined = undefined;
+  #stop: (() => void) | undefined;
 
   constructor(input: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>) {
     this.#iterator = Symbol.asyncIterator in input

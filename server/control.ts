@@ -80,7 +80,7 @@ export interface ControlListener {
 export class Control {
   readonly listeners = new Set<ControlListener>();
   readonly #log: EventLog;
-  #ready: Promise<void> | undefined = undefined;
+  #ready: Promise<void> | undefined;
   #attempt = new AbortController();
   #following = false;
   #closed = false;

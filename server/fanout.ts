@@ -94,7 +94,7 @@ export class Fanout<State, A extends Authorization> {
   readonly #headers: Headers;
   /** What each reader is sent at first. */
   readonly #first: QueueItem;
-  #closing: Promise<void> | undefined = undefined;
+  #closing: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: FanoutOptions<State, A>) {

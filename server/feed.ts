@@ -36,7 +36,7 @@ export class Batch {
   readonly events: readonly LoggedEvent[];
   /** One of them has a sender, who is not to get it. */
   readonly personal: boolean;
-  #bytes: EncodedBytes | undefined = undefined;
+  #bytes: EncodedBytes | undefined;
 
   constructor(events: readonly LoggedEvent[]) {
     this.events = events;

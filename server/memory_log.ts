@@ -91,7 +91,7 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
   readonly #watchers = new Set<{ options: TopicsOptions }>();
   /** Ends each following and watching. */
   readonly #ends = new Endings();
-  #random: string | undefined = undefined;
+  #random: string | undefined;
   #epochs = 0;
   #closed = false;
 

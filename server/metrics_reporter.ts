@@ -26,7 +26,7 @@ export class MetricsReporter {
   readonly #current: () => ChannelMetrics;
   readonly #hook: ((metrics: ChannelMetrics) => void) | undefined;
   #told = "";
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
   constructor(

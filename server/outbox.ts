@@ -56,22 +56,22 @@ export class Outbox implements Watched {
   /** The body of the response. */
   readonly body: ReadableStream<EncodedBytes>;
   /** Told how many events a push has dropped, whoever pushed. */
-  onDrop: ((dropped: number) => void) | undefined = undefined;
+  onDrop: ((dropped: number) => void) | undefined;
   /** What is sent when it is idle, in place of a comment; `undefined` for the comment. */
-  onIdle: (() => QueueItem | undefined) | undefined = undefined;
+  onIdle: (() => QueueItem | undefined) | undefined;
 
   readonly #settings: OutboxSettings;
   readonly #owner: OutboxOwner;
   /** Made when something waits: most sessions are idle, or quick. */
-  #queue: SessionQueue | undefined = undefined;
+  #queue: SessionQueue | undefined;
   #controller!: ReadableStreamDefaultController<EncodedBytes>;
   /** The body is read, and there was nothing to give. */
   #wanted = false;
-  #reason: CloseReason | undefined = undefined;
-  #room: PromiseWithResolvers<void> | undefined = undefined;
+  #reason: CloseReason | undefined;
+  #room: PromiseWithResolvers<void> | undefined;
   /** The body is closed, broken off or cancelled. */
   #over = false;
-  #finished: PromiseWithResolvers<void> | undefined = undefined;
+  #finished: PromiseWithResolvers<void> | undefined;
   #lastSent: number = performance.now();
   readonly #endsAt: number;
   readonly #wait: Wait;

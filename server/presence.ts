@@ -101,8 +101,8 @@ export class Presence implements ControlListener {
   #askAll = true;
   #beats = false;
   readonly #heart: ReturnType<typeof setInterval>;
-  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
-  #telling: Promise<void> | undefined = undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #telling: Promise<void> | undefined;
   /** Somebody may have heard of this node. */
   #spoke = false;
   #closed = false;

@@ -37,9 +37,9 @@ export class SessionQueue {
   readonly #policy: SlowConsumerPolicy;
   // In the order in which they came; any of them can be taken out at once.
   readonly #items = new Set<QueueItem>();
-  #latest: Map<string, QueueItem> | undefined = undefined;
+  #latest: Map<string, QueueItem> | undefined;
   /** Replaced by a later one of the same key, in the order in which they were. */
-  #replaced: Set<QueueItem> | undefined = undefined;
+  #replaced: Set<QueueItem> | undefined;
   #bytes = 0;
 
   /**

@@ -32,7 +32,7 @@ export class Reader<State = unknown> {
   /** Where it is in each topic, if it may have several; otherwise the ids of the one topic do. */
   readonly cursor: VectorCursor | undefined;
   /** The id of the last event, if it was not sent. */
-  #skipped: string | undefined = undefined;
+  #skipped: string | undefined;
 
   constructor(
     session: Session<State>,

@@ -88,8 +88,8 @@ export class Session<State = unknown> {
   readonly #onEnd: SessionInit<State>["onEnd"];
   readonly #ids: boolean;
   // Made when somebody asks for them: thousands of sessions are idle, and nobody looks at them.
-  #controller: AbortController | undefined = undefined;
-  #closed: PromiseWithResolvers<CloseReason> | undefined = undefined;
+  #controller: AbortController | undefined;
+  #closed: PromiseWithResolvers<CloseReason> | undefined;
 
   private constructor({ request, lastEventId, state, ids, onEnd, settings }: SessionInit<State>) {
     this.state = state;

@@ -20,7 +20,7 @@ export class Subscription implements FeedListener {
   #waiting: Batch[] | undefined = [];
   #waitingBytes = 0;
   /** The reader has all up to this id, from where more had come than to here. */
-  #ahead: string | undefined = undefined;
+  #ahead: string | undefined;
 
   /** @param limit How many bytes may wait while the log is read; beyond, it is read once more. */
   constructor(feed: Feed, reader: Reader<unknown>, log: EventLog, limit: number) {

@@ -18,7 +18,7 @@ export class TopicWatch<T> {
   readonly #topics = new Set<string>();
   #most = MAX_KNOWN;
   #watchers = 0;
-  #controller: AbortController | undefined = undefined;
+  #controller: AbortController | undefined;
   #listed: Promise<void> = Promise.resolve();
 
   /**
