@@ -260,14 +260,15 @@ export class InvalidDataError extends SseError {
     issues: readonly InvalidDataIssue[] = [],
     options?: ErrorOptions,
   ) {
-    const id = event.id === "" ? "" : ` with id ${quote(event.id)}`;
+    const id = event.id && ` with id ${quote(event.id)}`;
     const which = `event ${quote(event.event)}${id}`;
-    const data = quote(event.data);
-    const { cause } = options ?? {};
+    const cause = options?.cause;
     super(
       "ERR_SSE_INVALID_DATA",
       cause instanceof Error
-        ? `Cannot parse data as JSON: ${which} has data ${data}: ${plain(cause.message)}`
+        ? `Cannot parse data as JSON: ${which} has data ${quote(event.data)}: ${
+          plain(cause.message)
+        }`
         : `Cannot accept data: ${which}: ${summary(issues)}`,
       options,
     );
@@ -279,9 +280,9 @@ export class InvalidDataError extends SseError {
 /** The first issue, and how many there are besides. */
 function summary([first, ...others]: readonly InvalidDataIssue[]): string {
   if (first === undefined) return "the schema gave no reason";
-  const keys = (first.path ?? []).map((part) => String(typeof part === "object" ? part.key : part));
-  const where = keys.length === 0 ? "" : `${quote(keys.join("."))} `;
-  const more = others.length === 0 ? "" : ` (and ${others.length} more)`;
+  const keys = first.path?.map((part) => String(typeof part === "object" ? part.key : part));
+  const where = keys?.length ? `${quote(keys.join("."))} ` : "";
+  const more = others.length ? ` (and ${others.length} more)` : "";
   return `${where}${plain(first.message)}${more}`;
 }
 
@@ -292,7 +293,7 @@ function quote(text: string): string {
 
 /** A sentence in which text from a peer may stand: bounded, and on one line. */
 function plain(text: string): string {
-  return start(text, 200).replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");
+  return start(text, 200).replace(/[\s\p{Cc}]+/gu, " ");
 }
 
 function start(text: string, length: number): string {

@@ -74,7 +74,7 @@ class SourceReader extends EventQueue implements EventReader {
     const parser = new ServerSentEventParser(options);
     super(parser.lastEventId);
     this.#parser = parser;
-    this.#source = typeof source === "object" && source !== null && isResponse(source)
+    this.#source = isResponse(source)
       ? openResponse(source, options.checkResponse !== false)
       : openSource(source);
     this.#signal = options.signal;

@@ -119,14 +119,14 @@ export abstract class EventQueue
   batches(): AsyncIterableIterator<ServerSentEvent[]> {
     return {
       next: () => this.#inTurn(this.#handOutBatch),
-      return: () => this.#leave().then(() => ({ done: true, value: undefined })),
+      return: () => this.return(),
       [Symbol.asyncIterator]() {
         return this;
       },
     };
   }
 
-  async return(): Promise<IteratorResult<ServerSentEvent, undefined>> {
+  async return(): Promise<IteratorReturnResult<undefined>> {
     await this.#leave();
     return { done: true, value: undefined };
   }

@@ -11,11 +11,12 @@ import { type ChunkSource, openSource } from "./source.ts";
 const BODY_START = 4096;
 
 /** The last value of the header counts, its parameters do not, nor its case. */
-const EVENT_STREAM = /(?:^|,)[ \t]*text\/event-stream[ \t]*(?:;[^,]*)?$/i;
+const EVENT_STREAM = /(?:^|,)\s*text\/event-stream\s*(?:;[^,]*)?$/i;
 
 /** By shape and not by class: a custom `fetch` may have a `Response` of its own. */
-export function isResponse(input: object): input is Response {
-  return "status" in input && "headers" in input && "body" in input;
+export function isResponse(input: unknown): input is Response {
+  return typeof input === "object" && input !== null && "status" in input && "headers" in input &&
+    "body" in input;
 }
 
 /**
@@ -32,9 +33,7 @@ export function openResponse(response: Response, check: boolean): ChunkSource {
   const body = openSource(response.body ?? []);
   if (!check || isEventStream(response)) return body;
   return {
-    async read() {
-      throw await refusal(response, body);
-    },
+    read: async () => Promise.reject(await refusal(response, body)),
     cancel: (reason) => body.cancel(reason),
   };
 }

@@ -28,11 +28,11 @@ export interface ChunkSource {
 
 /** Opens a source: a stream is locked, but nothing is read yet. */
 export function openSource(input: ChunkInput): ChunkSource {
-  if (typeof input === "string" || ArrayBuffer.isView(input)) return new IteratorSource([input]);
+  if (typeof input === "string" || ArrayBuffer.isView(input)) return openIterable([input]);
   // By shape and not by class: a polyfill or another realm has classes of its own.
   if (typeof input === "object" && input !== null) {
     if ("getReader" in input) return openStream(input);
-    if (Symbol.asyncIterator in input || Symbol.iterator in input) return new IteratorSource(input);
+    if (Symbol.asyncIterator in input || Symbol.iterator in input) return openIterable(input);
   }
   throw new TypeError(
     `Cannot read events: the source must be a Response, a ReadableStream, an iterable, a string or a Uint8Array: received ${
@@ -47,17 +47,15 @@ function openStream(stream: ReadableStream<Uint8Array | string>): ChunkSource {
       "Cannot read events: the stream is locked by another reader, pass one that nobody reads",
     );
   }
-  return openByteStream(stream) ?? stream.getReader();
-}
-
-/** `undefined` if the stream is none of bytes, or only has the shape of a stream. */
-function openByteStream(stream: ReadableStream<unknown>): ChunkSource | undefined {
-  if (!(stream instanceof ReadableStream)) return undefined;
-  try {
-    return new ByteStreamSource(stream);
-  } catch {
-    return undefined;
+  // Others only have the shape of a stream.
+  if (stream instanceof ReadableStream) {
+    try {
+      return openByteStream(stream);
+    } catch {
+      // It is none of bytes.
+    }
   }
+  return stream.getReader();
 }
 
 /** The buffer of a stream begins with this many bytes and doubles when a chunk fills it. */
@@ -69,66 +67,65 @@ const MAX_BUFFER_SIZE = 65_536;
  * A stream that reads into a buffer of ours, as the body of a response does on Deno and Node: always
  * the same one, for to make one for each chunk costs more than to parse it (`bench:connect`).
  */
-class ByteStreamSource implements ChunkSource {
-  readonly #reader: ReadableStreamBYOBReader;
-  #buffer = new ArrayBuffer(BUFFER_SIZE);
-  #closed = false;
-
-  constructor(stream: ReadableStream<unknown>) {
-    const reader = this.#reader = stream.getReader({ mode: "byob" });
-    // A source that closes without an answer to the pending read, as one does that was not written
-    // for buffers of others, would leave it pending for ever: it is rejected here. One that has its
-    // bytes is not, though `closed` may be told before it: on Node that of `new Response("...")` is.
-    reader.closed.then(() => {
-      this.#closed = true;
-      reader.releaseLock();
-      // It stays locked, as any stream that was read here.
-      stream.getReader();
-    }, () => {});
-  }
-
-  read(): Promise<ChunkResult> {
-    return new Promise<ChunkResult>((resolve, reject) => {
-      this.#reader.read(new Uint8Array(this.#buffer)).then((result) => {
-        if (result.done) return resolve({ done: true });
-        const { buffer, byteLength } = result.value;
+function openByteStream(stream: ReadableStream<unknown>): ChunkSource {
+  const reader = stream.getReader({ mode: "byob" });
+  let buffer = new ArrayBuffer(BUFFER_SIZE);
+  let closed = false;
+  // A source that closes without an answer to the pending read, as one does that was not written
+  // for buffers of others, would leave it pending for ever: it is rejected here. One that has its
+  // bytes is not, though `closed` may be told before it: on Node that of `new Response("...")` is.
+  reader.closed.then(() => {
+    closed = true;
+    reader.releaseLock();
+    // It stays locked, as any stream that was read here.
+    stream.getReader();
+  }, () => {});
+  return {
+    async read() {
+      try {
+        const { done, value } = await reader.read(new Uint8Array(buffer));
+        if (done) return { done };
         // It was lent to the stream; one that is filled was too small.
-        const full = byteLength === buffer.byteLength && byteLength < MAX_BUFFER_SIZE;
-        this.#buffer = full ? new ArrayBuffer(2 * byteLength) : buffer;
-        resolve({ value: new Uint8Array(buffer, 0, byteLength) });
-      }, (error) => this.#closed ? resolve({ done: true }) : reject(error));
-    });
-  }
-
-  cancel(reason: unknown): Promise<void> {
-    return this.#closed ? Promise.resolve() : this.#reader.cancel(reason);
-  }
+        const { length } = value;
+        buffer = value.buffer;
+        const chunk = new Uint8Array(buffer, 0, length);
+        if (length === buffer.byteLength && length < MAX_BUFFER_SIZE) {
+          buffer = new ArrayBuffer(2 * length);
+        }
+        return { value: chunk };
+      } catch (error) {
+        if (closed) return { done: true };
+        throw error;
+      }
+    },
+    async cancel(reason) {
+      if (!closed) await reader.cancel(reason);
+    },
+  };
 }
 
-class IteratorSource implements ChunkSource {
-  readonly #iterator: AsyncIterator<Uint8Array | string> | Iterator<Uint8Array | string>;
+function openIterable(
+  input: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>,
+): ChunkSource {
+  const iterator = Symbol.asyncIterator in input
+    ? input[Symbol.asyncIterator]()
+    : input[Symbol.iterator]();
   /** Ends the pending read; there is none when it is `undefined`. */
-  #stop: (() => void) | undefined;
-
-  constructor(input: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>) {
-    this.#iterator = Symbol.asyncIterator in input
-      ? input[Symbol.asyncIterator]()
-      : input[Symbol.iterator]();
-  }
-
-  read(): Promise<ChunkResult> {
-    return new Promise<ChunkResult>((resolve, reject) => {
-      this.#stop = () => resolve({ done: true });
-      Promise.resolve(this.#iterator.next()).then(resolve, reject);
-    }).finally(() => this.#stop = undefined);
-  }
-
-  async cancel(): Promise<void> {
-    const stop = this.#stop;
-    stop?.();
-    const returned = this.#iterator.return?.();
-    // A generator that is parked on an await answers when that is over, which may be never.
-    if (stop !== undefined) Promise.resolve(returned).catch(() => {});
-    else await returned;
-  }
+  let stop: (() => void) | undefined;
+  return {
+    read() {
+      return new Promise<ChunkResult>((resolve, reject) => {
+        stop = () => resolve({ done: true });
+        Promise.resolve(iterator.next()).then(resolve, reject);
+      }).finally(() => stop = undefined);
+    },
+    async cancel() {
+      const pending = stop !== undefined;
+      stop?.();
+      const returned = iterator.return?.();
+      // A generator that is parked on an await answers when that is over, which may be never.
+      if (pending) Promise.resolve(returned).catch(() => {});
+      else await returned;
+    },
+  };
 }

@@ -189,111 +189,93 @@ export function readJson(
       }`,
     );
   }
-  return new JsonIterator(events, schemasOf(schema), onInvalid);
-}
-
-/** By hand, for an async generator would leave its source only when a pending read of it is over. */
-class JsonIterator implements AsyncIterableIterator<TypedEvent, undefined> {
-  readonly #events: AsyncIterator<ServerSentEvent>;
-  readonly #schemas: StandardSchemaV1 | Map<string, StandardSchemaV1> | undefined;
-  readonly #onInvalid: NonNullable<JsonOptions["onInvalid"]>;
+  const schemaFor = schemasOf(schema);
   // Calls that are not answered yet, and the last of them.
-  #waiting = 0;
-  #answer: Promise<unknown> = Promise.resolve();
-  #ended = false;
-
-  constructor(
-    events: AsyncIterator<ServerSentEvent>,
-    schemas: StandardSchemaV1 | Map<string, StandardSchemaV1> | undefined,
-    onInvalid: NonNullable<JsonOptions["onInvalid"]>,
-  ) {
-    this.#events = events;
-    this.#schemas = schemas;
-    this.#onInvalid = onInvalid;
-  }
-
-  // One call after the other: an event that is dropped, or a schema that takes its time, must not
-  // let a later call have an earlier event.
-  next(): Promise<IteratorResult<TypedEvent, undefined>> {
-    const pull = () => this.#pull();
-    const answer = this.#waiting++ === 0 ? this.#pull() : this.#answer.then(pull, pull);
-    this.#answer = answer;
-    return answer;
-  }
-
-  async return(): Promise<IteratorResult<TypedEvent, undefined>> {
-    this.#ended = true;
-    await this.#events.return?.();
-    return { done: true, value: undefined };
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
+  let waiting = 0;
+  let answer: Promise<unknown> = Promise.resolve();
+  let ended = false;
 
   /** Reads until there is an event to give, in a loop: a promise for each one passed over would pile up. */
-  async #pull(): Promise<IteratorResult<TypedEvent, undefined>> {
+  async function pull(): Promise<IteratorResult<TypedEvent, undefined>> {
     try {
-      while (!this.#ended) {
-        const result = await this.#events.next();
-        if (result.done) break;
-        const event = result.value;
-        const schema = this.#schemas instanceof Map
-          ? this.#schemas.get(event.event)
-          : this.#schemas;
-        if (schema === undefined && this.#schemas !== undefined) continue;
+      while (!ended) {
+        const { done, value: event } = await events.next();
+        if (done) break;
+        const schema = schemaFor(event.event);
+        if (schema === undefined) continue;
         let data: unknown;
         try {
           data = JSON.parse(event.data);
         } catch (cause) {
-          await this.#refuse(event, [], { cause });
+          await refuse(event, [], { cause });
           continue;
         }
-        if (schema !== undefined) {
-          const checked = schema["~standard"].validate(data);
-          // Only where there is a promise, for it costs a turn. One of any make: as a result it would
-          // have no issues, and `undefined` for a value.
-          const checkedNow = "then" in checked ? await checked : checked;
-          // Falsy, as the standard has it.
-          if (checkedNow.issues) {
-            await this.#refuse(event, checkedNow.issues);
-            continue;
-          }
-          data = checkedNow.value;
-        }
-        if (!this.#ended) return { done: false, value: { ...event, data } };
+        const checked = schema["~standard"].validate(data);
+        // Only where there is a promise, for it costs a turn. One of any make: as a result it would
+        // have no issues, and `undefined` for a value.
+        const result = "then" in checked ? await checked : checked;
+        // Falsy, as the standard has it.
+        if (result.issues) await refuse(event, result.issues);
+        else if (!ended) return { done: false, value: { ...event, data: result.value } };
       }
-      this.#ended = true;
+      ended = true;
       return { done: true, value: undefined };
     } catch (error) {
-      this.#ended = true;
+      ended = true;
       // Not waited for: a source that takes long to cancel must not hold back the error.
-      this.#events.return?.().catch(ignore);
+      events.return?.().catch(() => {});
       throw error;
     } finally {
-      this.#waiting--;
+      waiting--;
     }
   }
 
   /** Drops the event, or throws. */
-  async #refuse(
+  async function refuse(
     event: ServerSentEvent,
     issues: readonly InvalidDataIssue[],
     options?: ErrorOptions,
   ): Promise<void> {
-    if (this.#ended || this.#onInvalid === "skip") return;
+    if (ended || onInvalid === "skip") return;
     const error = new InvalidDataError(event, issues, options);
-    if (this.#onInvalid === "throw") throw error;
-    await this.#onInvalid(error);
+    if (onInvalid === "throw") throw error;
+    await onInvalid(error);
   }
+
+  // By hand, for an async generator would leave its source only when a pending read of it is over.
+  return {
+    // One call after the other: an event that is dropped, or a schema that takes its time, must not
+    // let a later call have an earlier event.
+    next() {
+      const result = waiting++ === 0 ? pull() : answer.then(pull, pull);
+      answer = result;
+      return result;
+    },
+    async return() {
+      ended = true;
+      await events.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
-/** A `Map`, for the type of an event may be `constructor`; and a copy, so that it stays as it is. */
-function schemasOf(
-  schema: unknown,
-): StandardSchemaV1 | Map<string, StandardSchemaV1> | undefined {
-  if (schema === undefined || isSchema(schema)) return schema;
-  const schemas = new Map<string, StandardSchemaV1>();
+/** The part of a schema that is used here. */
+interface Schema {
+  readonly "~standard": Pick<StandardSchemaV1["~standard"], "validate">;
+}
+
+/** Lets any value pass. */
+const ANY: Schema = { "~standard": { validate: (value) => ({ value }) } };
+
+/** The schema of each type of event, `undefined` for those that nobody asked for. */
+function schemasOf(schema: unknown): (type: string) => Schema | undefined {
+  if (schema === undefined) return () => ANY;
+  if (isSchema(schema)) return () => schema;
+  // A `Map`, for a type may be `constructor`; and a copy, so that it stays as it is.
+  const schemas = new Map<string, Schema>();
   if (typeof schema === "object" && schema !== null && !Array.isArray(schema)) {
     for (const [type, each] of Object.entries(schema)) {
       if (!isSchema(each)) {
@@ -314,11 +296,11 @@ function schemasOf(
       }`,
     );
   }
-  return schemas;
+  return (type) => schemas.get(type);
 }
 
 /** By its member and not by its type: a schema of ArkType is a function. */
-function isSchema(value: unknown): value is StandardSchemaV1 {
+function isSchema(value: unknown): value is Schema {
   return typeof Object(value)["~standard"]?.validate === "function";
 }
 
@@ -326,5 +308,3 @@ function isSchema(value: unknown): value is StandardSchemaV1 {
 function show(value: unknown): string {
   return value === null ? "null" : typeof value;
 }
-
-function ignore(): void {}
