@@ -5,6 +5,7 @@
  */
 
 import { type EncodedBytes, encodeText } from "./bytes.ts";
+import { show } from "./show.ts";
 
 /**
  * An event to send. Each member that is there becomes a field; what the parser gives is one of these.
@@ -147,16 +148,4 @@ function checkString(value: unknown, field: string): void {
 /** What a message says of a field. */
 function fault(field: string, rule: string, value: unknown): string {
   return `Cannot encode event: "${field}" must ${rule}: received ${show(value)}`;
-}
-
-/** Quotes a value for a message, bounded. */
-function show(value: unknown): string {
-  if (typeof value === "string") {
-    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  }
-  try {
-    return String(value);
-  } catch {
-    return typeof value;
-  }
 }

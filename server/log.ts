@@ -5,6 +5,7 @@
  */
 
 import type { ServerSentEventInit } from "../encode.ts";
+import { show } from "../encode/show.ts";
 import { type LogGap, LogGapError, type LogGapReason } from "../errors.ts";
 
 /** An event as a log keeps it, with the id that the log has given it. It is never changed. */
@@ -248,10 +249,4 @@ export function checkBound(name: string, value: unknown, byDefault: number): num
   throw new RangeError(
     `Cannot make event log: "${name}" must be a number from 1 up: received ${show(value)}`,
   );
-}
-
-/** Quotes a value for a message, bounded. */
-function show(value: unknown): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return text.length > 42 ? `${text.slice(0, 42)}…` : text;
 }

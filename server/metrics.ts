@@ -4,6 +4,8 @@
  * @module
  */
 
+import { show } from "../encode/show.ts";
+
 /**
  * What a channel or a hub has counted since it was made. A counter only grows; a gauge is how it is
  * now.
@@ -52,66 +54,33 @@ export interface OpenMetricsOptions {
 /** The content type of what {@linkcode renderOpenMetrics} gives. */
 export const OPEN_METRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-interface Family {
-  readonly member: keyof ChannelMetrics;
-  /** What follows the prefix. It ends with the unit, if there is one. */
-  readonly name: string;
-  readonly type: "counter" | "gauge";
-  readonly unit?: "bytes";
-  readonly help: string;
-}
+/** The name follows the prefix, and ends with the unit if there is one. */
+type Family = readonly [
+  member: keyof ChannelMetrics,
+  name: string,
+  type: "counter" | "gauge",
+  help: string,
+];
 
 const FAMILIES: readonly Family[] = [
-  {
-    member: "published",
-    name: "events_published",
-    type: "counter",
-    help: "Events published.",
-  },
-  {
-    member: "delivered",
-    name: "events_delivered",
-    type: "counter",
-    help: "Events queued for a reader, once for each reader.",
-  },
-  {
-    member: "dropped",
-    name: "events_dropped",
-    type: "counter",
-    help: "Events left out for a slow reader, once for each reader.",
-  },
-  {
-    member: "replayed",
-    name: "events_replayed",
-    type: "counter",
-    help: "Events read from the log for a reader that came back.",
-  },
-  {
-    member: "bytes",
-    name: "sent_bytes",
-    type: "counter",
-    unit: "bytes",
-    help: "Bytes handed to readers.",
-  },
-  {
-    member: "queuedBytes",
-    name: "queued_bytes",
-    type: "gauge",
-    unit: "bytes",
-    help: "Bytes that wait for readers.",
-  },
-  {
-    member: "sessions",
-    name: "sessions",
-    type: "gauge",
-    help: "Readers that are connected.",
-  },
-  {
-    member: "slow",
-    name: "slow_sessions",
-    type: "counter",
-    help: "Readers disconnected because they were too slow.",
-  },
+  ["published", "events_published", "counter", "Events published."],
+  ["delivered", "events_delivered", "counter", "Events queued for a reader, once for each reader."],
+  [
+    "dropped",
+    "events_dropped",
+    "counter",
+    "Events left out for a slow reader, once for each reader.",
+  ],
+  [
+    "replayed",
+    "events_replayed",
+    "counter",
+    "Events read from the log for a reader that came back.",
+  ],
+  ["bytes", "sent_bytes", "counter", "Bytes handed to readers."],
+  ["queuedBytes", "queued_bytes", "gauge", "Bytes that wait for readers."],
+  ["sessions", "sessions", "gauge", "Readers that are connected."],
+  ["slow", "slow_sessions", "counter", "Readers disconnected because they were too slow."],
 ];
 
 // OpenMetrics keeps names that begin with "_", and names of metrics with ":", for others.
@@ -168,14 +137,14 @@ export function renderOpenMetrics(
 }
 
 function renderFamily(
-  { member, name, type, unit, help }: Family,
+  [member, name, type, help]: Family,
   prefix: string,
   rows: ReadonlyMap<string, ChannelMetrics>,
 ): string {
   const family = `${prefix}_${name}`;
   const sample = type === "counter" ? `${family}_total` : family;
   let text = `# TYPE ${family} ${type}\n`;
-  if (unit !== undefined) text += `# UNIT ${family} ${unit}\n`;
+  if (name.endsWith("_bytes")) text += `# UNIT ${family} bytes\n`;
   text += `# HELP ${family} ${help}\n`;
   for (const [labels, metrics] of rows) {
     const value = metrics[member];
@@ -217,8 +186,4 @@ function renderLabels(labels: Readonly<Record<string, string>>): string {
 
 function escape(value: string): string {
   return value.replace(/[\\"]/g, "\\$&").replaceAll("\n", "\\n");
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -22,6 +22,8 @@
  * @module
  */
 
+import { show } from "../encode/show.ts";
+
 /** How many UTF-16 units a topic or a pattern may have. */
 export const MAX_TOPIC_LENGTH = 256;
 
@@ -45,10 +47,10 @@ const REST = "/*";
 export function checkTopic(topic: string): void {
   checkText(topic, "topic");
   if (isPattern(topic)) {
-    throw new TypeError(
-      `Cannot use topic: "*", "(", ")", "{", "}", "\\" and a ":" that begins a segment are kept for patterns, replace them: received ${
-        show(topic)
-      }`,
+    throw fault(
+      "topic",
+      '"*", "(", ")", "{", "}", "\\" and a ":" that begins a segment are kept for patterns, replace them',
+      topic,
     );
   }
 }
@@ -74,14 +76,19 @@ export function checkPattern(pattern: string): void {
  * @throws {TypeError} If it is no pattern.
  */
 export function matches(pattern: string, topic: string): boolean {
-  const edges = parsePattern(pattern);
-  const segments = topic.split("/");
-  const exact = edges.at(-1) !== REST;
-  if (exact ? segments.length !== edges.length : segments.length < edges.length) return false;
-  return edges.every((edge, i) => {
-    if (edge === REST) return true;
-    return edge === ONE ? segments[i] !== "" : segments[i] === edge;
-  });
+  checkPattern(pattern);
+  return anyOf([pattern]).test(topic);
+}
+
+/** Patterns as one expression: ten thousand topics are looked through for each reader that comes. */
+export function anyOf(patterns: readonly string[]): RegExp {
+  const sources = patterns.map((pattern) => pattern.split("/").map(sourceOf).join("/"));
+  return new RegExp(`^(?:${sources.join("|")})$`, "s");
+}
+
+function sourceOf(segment: string): string {
+  if (segment === "*") return ".*";
+  return isPattern(segment) ? "[^/]+" : segment.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
 }
 
 interface Node<T> {
@@ -169,18 +176,14 @@ function parsePattern(pattern: string): string[] {
     if (!isPattern(segment)) return segment;
     if (segment === "*" && i === segments.length - 1) return REST;
     if (!NAMED.test(segment)) {
-      throw new TypeError(
-        `Cannot use pattern: a segment must be ":name", "*" if it is the last, or without ":" at its start and "*(){}\\": received ${
-          show(pattern)
-        }`,
+      throw fault(
+        "pattern",
+        'a segment must be ":name", "*" if it is the last, or without ":" at its start and "*(){}\\"',
+        pattern,
       );
     }
     if (names.has(segment)) {
-      throw new TypeError(
-        `Cannot use pattern: a name must stand in it once, give each group its own: received ${
-          show(pattern)
-        }`,
-      );
+      throw fault("pattern", "a name must stand in it once, give each group its own", pattern);
     }
     names.add(segment);
     return ONE;
@@ -189,26 +192,24 @@ function parsePattern(pattern: string): string[] {
 
 function checkText(text: string, what: "topic" | "pattern"): void {
   if (typeof text !== "string" || text === "" || text.length > MAX_TOPIC_LENGTH) {
-    throw new TypeError(
-      `Cannot use ${what}: it must be a string of 1 to ${MAX_TOPIC_LENGTH} UTF-16 units: received ${
-        show(text)
-      }`,
-    );
+    throw fault(what, `it must be a string of 1 to ${MAX_TOPIC_LENGTH} UTF-16 units`, text);
   }
   if (UNPRINTABLE.test(text) || !text.isWellFormed()) {
-    throw new TypeError(
-      `Cannot use ${what}: it must not contain a control character or a lone surrogate: received ${
-        show(text)
-      }`,
+    throw fault(what, "it must not contain a control character or a lone surrogate", text);
+  }
+  if (text.split("/", 1)[0] === RESERVED) {
+    throw fault(
+      what,
+      `names that begin with "${RESERVED}/" are reserved, take another one`,
+      text,
     );
   }
-  if (text === RESERVED || text.startsWith(`${RESERVED}/`)) {
-    throw new TypeError(
-      `Cannot use ${what}: names that begin with "${RESERVED}/" are reserved, take another one: received ${
-        show(text)
-      }`,
-    );
-  }
+}
+
+/** The error for a text that is refused. */
+function fault(what: "topic" | "pattern", rule: string, text: unknown): TypeError {
+  const received = typeof text === "string" ? show(text) : text === null ? "null" : typeof text;
+  return new TypeError(`Cannot use ${what}: ${rule}: received ${received}`);
 }
 
 function makeNode<T>(parent: Node<T> | undefined, edge: string): Node<T> {
@@ -244,10 +245,4 @@ function countBeneath<T>({ children }: Node<T>): number {
   let count = children.size;
   for (const child of children.values()) count += countBeneath(child);
   return count;
-}
-
-/** Quotes a value for a message, bounded. */
-function show(value: unknown): string {
-  if (typeof value !== "string") return value === null ? "null" : typeof value;
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
 }

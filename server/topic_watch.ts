@@ -5,7 +5,7 @@
  */
 
 import type { EventLog } from "./log.ts";
-import { checkTopic, isPattern, PatternIndex } from "./patterns.ts";
+import { anyOf, checkTopic, PatternIndex } from "./patterns.ts";
 
 /** How many topics are known before those are forgotten that are not needed. */
 const MAX_KNOWN = 10_000;
@@ -113,20 +113,6 @@ export class TopicWatch<T> {
       this.#most = Math.max(MAX_KNOWN, 2 * this.#topics.size);
     }
   }
-}
-
-/**
- * Patterns as one expression: what they match is {@linkcode matches}, but ten thousand topics are
- * looked through for each reader that comes.
- */
-function anyOf(patterns: readonly string[]): RegExp {
-  const sources = patterns.map((pattern) => pattern.split("/").map(sourceOf).join("/"));
-  return new RegExp(`^(?:${sources.join("|")})$`, "s");
-}
-
-function sourceOf(segment: string): string {
-  if (segment === "*") return ".*";
-  return isPattern(segment) ? "[^/]+" : segment.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
 }
 
 /** A log may be used by others, too, who have other names. */
