@@ -433,8 +433,8 @@ type Filter<State> = NonNullable<SubscribeOptions<State>["filter"]>;
 
 function both<State>(
   first: Filter<State> | undefined,
-  second: Filter<State> | undefined,
-): Filter<State> | undefined {
-  if (first === undefined || second === undefined) return first ?? second;
+  second: Filter<State>,
+): Filter<State> {
+  if (first === undefined) return second;
   return (event, session) => first(event, session) && second(event, session);
 }

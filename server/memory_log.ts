@@ -264,15 +264,13 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
 
   /** What a reading is to give, as it looks when it begins. */
   #range(name: string, options: ReadLogOptions): Range {
-    const topic = this.#topics.get(name) ?? new Topic(name, this.#epoch());
-    this.#expire(topic);
+    const topic = this.#look(name);
     return { topic, ...readRange(options, topic) };
   }
 
   /** What who asked for the events after `asked` is told, when the next one is not there. */
   #gap(name: string, asked: string): LogGapError {
-    const topic = this.#topics.get(name) ?? new Topic(name, this.#epoch());
-    this.#expire(topic);
+    const topic = this.#look(name);
     const first = formatEventId({ epoch: topic.epoch, seq: topic.first });
     return new LogGapError(gapAfter(asked, topic) ?? { asked, first, reason: "trimmed" });
   }
@@ -306,6 +304,13 @@ export class MemoryEventLog implements EventLog, AsyncDisposable {
       if (topic.length > 0) names.push(topic.name);
     }
     return names;
+  }
+
+  /** A topic as it is by now, to be read; one that is not there stays so. */
+  #look(name: string): Topic {
+    const topic = this.#topics.get(name) ?? new Topic(name, this.#epoch());
+    this.#expire(topic);
+    return topic;
   }
 
   #open(name: string): Topic {

@@ -20,8 +20,9 @@ const QUERY_NAMES = ["lastEventId", "last_event_id", "evs_last_event_id"];
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x08\x0a-\x1f\x7f]/;
 
-/** What belongs to one connection and not to the answer (RFC 9110, 7.6.1). */
-const HOP_BY_HOP = [
+/** What is for the server to say: of its connection (RFC 9110, 7.6.1), and the length, which nobody knows. */
+const OF_SERVER = [
+  "content-length",
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -85,15 +86,11 @@ let takeText: boolean | undefined;
 
 /** Whether `Headers` take any text: they have decoded it then, as those of workerd do. */
 function headersTakeText(): boolean {
-  if (takeText === undefined) {
-    try {
-      new Headers([["probe", "\u0100"]]);
-      takeText = true;
-    } catch {
-      takeText = false;
-    }
+  try {
+    return takeText ??= new Headers([["probe", "\u0100"]]) !== undefined;
+  } catch {
+    return takeText = false;
   }
-  return takeText;
 }
 
 /**
@@ -123,17 +120,12 @@ function idOfQuery(url: string): string | undefined {
  */
 export function eventStreamHeaders(given?: HeadersInit): Headers {
   const headers = new Headers(given);
-  for (const name of HOP_BY_HOP) {
+  for (const name of OF_SERVER) {
     if (headers.has(name)) {
       throw new TypeError(
-        `Cannot answer with an event stream: "headers" must not hold "${name}": it belongs to the connection, which is the server's, leave it out`,
+        `Cannot answer with an event stream: "headers" must not hold "${name}": the connection and the length are for the server to say, leave it out`,
       );
     }
-  }
-  if (headers.has("content-length")) {
-    throw new TypeError(
-      'Cannot answer with an event stream: "headers" must not hold "content-length": nobody knows the length of a stream, leave it out',
-    );
   }
   setDefault(headers, "content-type", "text/event-stream");
   setDefault(headers, "cache-control", "no-cache, no-transform");
