@@ -156,9 +156,10 @@ export class Connection extends EventQueue implements EventStreamConnection {
     const link = this.#link;
     if (link === undefined) return await this.#connecting;
     // A block without data moves it too (T14), but what a replay repeats does not move it back.
-    if (link.named && !this.#filter?.repeatsId(link.lastEventId)) {
-      this.taken = link.lastEventId;
-      this.#saver?.save(link.lastEventId);
+    const { lastEventId } = link.parser;
+    if (link.named && !this.#filter?.repeatsId(lastEventId)) {
+      this.taken = lastEventId;
+      this.#saver?.save(lastEventId);
     }
     try {
       const chunk = await link.read();
@@ -186,7 +187,7 @@ export class Connection extends EventQueue implements EventStreamConnection {
     } catch (error) {
       failure = { error };
     }
-    this.#retry = link.retry ?? this.#retry;
+    this.#retry = link.parser.retry ?? this.#retry;
     this.#named ||= link.named;
     this.stats.events += events.length;
     if (complete) this.#finish({ reason: "ended" });
@@ -212,8 +213,8 @@ export class Connection extends EventQueue implements EventStreamConnection {
   }
 
   /** What the end of a body is short of. */
-  #truncation({ incomplete }: Link): TruncatedError | undefined {
-    if (incomplete) {
+  #truncation({ parser }: Link): TruncatedError | undefined {
+    if (parser.incomplete) {
       return new TruncatedError("Cannot finish event: the body ended inside of it");
     }
     if (this.#options.until === undefined) return undefined;

@@ -15,11 +15,11 @@ import { Watch } from "./timers.ts";
 export class Link {
   /** When its headers came, by `performance.now`. */
   readonly openedAt: number = performance.now();
+  readonly parser: ServerSentEventParser;
   /** From which event of the last chunk on an id was named by this response itself. */
   namedFrom = Infinity;
   readonly #source: ChunkSource;
   readonly #controller: AbortController;
-  readonly #parser: ServerSentEventParser;
   readonly #idle: Watch | undefined;
   readonly #firstEvent: Watch | undefined;
   #late: TimeoutError | undefined;
@@ -33,9 +33,9 @@ export class Link {
   ) {
     this.#source = source;
     this.#controller = controller;
-    this.#parser = new ServerSentEventParser({
+    this.parser = new ServerSentEventParser({
       ...parserOptions,
-      onId: () => this.namedFrom = Math.min(this.namedFrom, eventsSoFar(this.#parser)),
+      onId: () => this.namedFrom = Math.min(this.namedFrom, eventsSoFar(this.parser)),
     });
     this.#idle = this.#watch("idle", idleTimeout);
     this.#firstEvent = this.#watch("first-event", firstEventTimeout);
@@ -44,18 +44,6 @@ export class Link {
   /** An id was named by this response itself. */
   get named(): boolean {
     return this.namedFrom < Infinity;
-  }
-
-  get lastEventId(): string {
-    return this.#parser.lastEventId;
-  }
-
-  get retry(): number | undefined {
-    return this.#parser.retry;
-  }
-
-  get incomplete(): boolean {
-    return this.#parser.incomplete;
   }
 
   /** The next chunk; `undefined` at the end. Rejects with what broke it. */
@@ -80,7 +68,7 @@ export class Link {
   feed(chunk: Uint8Array | string, events: ServerSentEvent[]): void {
     if (this.named) this.namedFrom = 0;
     try {
-      this.#parser.feed(chunk, events);
+      this.parser.feed(chunk, events);
     } finally {
       if (events.length > 0) this.#firstEvent?.stop();
     }

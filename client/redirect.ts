@@ -57,8 +57,9 @@ export async function fetchFollowing(
     // `fetch` takes these in any case.
     const method = (init.method ?? "GET").toUpperCase();
     // As `fetch` has it: the answer to a POST is looked for with GET.
-    const get = (status === 303 && method !== "GET" && method !== "HEAD") ||
-      ((status === 301 || status === 302) && method === "POST");
+    const get = status === 303
+      ? method !== "GET" && method !== "HEAD"
+      : status < 303 && method === "POST";
     if (get) init = withoutBody(init);
     if (next.origin !== url.origin) {
       if (mode === "same-origin") {

@@ -24,15 +24,11 @@ let takeText: boolean | undefined;
 
 /** Whether `Headers` take any text and send it as UTF-8 by themselves, as those of workerd do. */
 function headersTakeText(): boolean {
-  if (takeText === undefined) {
-    try {
-      new Headers([["probe", "\u0100"]]);
-      takeText = true;
-    } catch {
-      takeText = false;
-    }
+  try {
+    return takeText ??= new Headers([["probe", "\u0100"]]) !== undefined;
+  } catch {
+    return takeText = false;
   }
-  return takeText;
 }
 
 /** How many of the last events are remembered. */

@@ -98,36 +98,45 @@ export type CompletePolicy = Required<RetryPolicy>;
 
 /** Fills in the defaults. Throws `TypeError` or `RangeError` at a policy that makes no sense. */
 export function completePolicy(policy: RetryPolicy): CompletePolicy {
-  const complete: CompletePolicy = {
-    initialDelay: policy.initialDelay ?? 1_000,
-    maxDelay: policy.maxDelay ?? 30_000,
-    multiplier: policy.multiplier ?? 2,
-    jitter: policy.jitter ?? 1,
-    maxAttempts: policy.maxAttempts ?? Infinity,
-    resetAfter: policy.resetAfter ?? 10_000,
-    statuses: policy.statuses ?? [],
-    onEnd: policy.onEnd ?? "reconnect",
+  const {
+    initialDelay = 1_000,
+    maxDelay = 30_000,
+    multiplier = 2,
+    jitter = 1,
+    maxAttempts = Infinity,
+    resetAfter = 10_000,
+    statuses = [],
+    onEnd = "reconnect",
+  } = policy;
+  checkNumber(initialDelay, "initialDelay", 0);
+  checkNumber(maxDelay, "maxDelay", 0);
+  checkNumber(multiplier, "multiplier", 1);
+  checkNumber(maxAttempts, "maxAttempts", 1);
+  checkNumber(resetAfter, "resetAfter", 0);
+  if (jitter !== false) {
+    checkNumber(jitter, "jitter", 0);
+    if (jitter > 1) throw outOfRange("jitter", "from 0 to 1", jitter);
+  }
+  if (typeof statuses !== "function" && !Array.isArray(statuses)) {
+    throw new TypeError(
+      `Cannot connect: "statuses" must be an array of statuses or a function: received ${statuses}`,
+    );
+  }
+  if (onEnd !== "reconnect" && onEnd !== "close") {
+    throw new TypeError(
+      `Cannot connect: "onEnd" must be "reconnect" or "close": received ${onEnd}`,
+    );
+  }
+  return {
+    initialDelay,
+    maxDelay,
+    multiplier,
+    jitter,
+    maxAttempts,
+    resetAfter,
+    statuses,
+    onEnd,
   };
-  checkNumber(complete.initialDelay, "initialDelay", 0);
-  checkNumber(complete.maxDelay, "maxDelay", 0);
-  checkNumber(complete.multiplier, "multiplier", 1);
-  checkNumber(complete.maxAttempts, "maxAttempts", 1);
-  checkNumber(complete.resetAfter, "resetAfter", 0);
-  if (complete.jitter !== false) {
-    checkNumber(complete.jitter, "jitter", 0);
-    if (complete.jitter > 1) throw outOfRange("jitter", "from 0 to 1", complete.jitter);
-  }
-  if (typeof complete.statuses !== "function" && !Array.isArray(complete.statuses)) {
-    throw new TypeError(
-      `Cannot connect: "statuses" must be an array of statuses or a function: received ${complete.statuses}`,
-    );
-  }
-  if (complete.onEnd !== "reconnect" && complete.onEnd !== "close") {
-    throw new TypeError(
-      `Cannot connect: "onEnd" must be "reconnect" or "close": received ${complete.onEnd}`,
-    );
-  }
-  return complete;
 }
 
 /** Throws unless `value` is a number from `least` up. */
@@ -206,10 +215,8 @@ function retriesStatus({ statuses }: CompletePolicy, status: number): boolean {
 export function parseRetryAfter(value: string | null, now: number): number | undefined {
   if (value === null) return undefined;
   if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1_000;
-  // V8 makes a date of nearly anything; each form that HTTP has begins with the day of the week.
-  if (!/^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? /i.test(value)) {
-    return undefined;
-  }
+  // V8 makes a date of nearly anything; each form that HTTP has begins with a day and holds a time.
+  if (!/^[a-z]+,? .+:\d\d:\d\d/i.test(value)) return undefined;
   // The form of C's asctime names no zone and means GMT too.
   const date = Date.parse(/gmt\s*$/i.test(value) ? value : `${value} GMT`);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
