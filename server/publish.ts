@@ -6,6 +6,7 @@
 
 import { type ServerSentEventInit, stringifyEvent } from "../encode.ts";
 import { parseMediaType, refusal } from "./request.ts";
+import { checkNumber } from "./stream_options.ts";
 
 /** An event that was posted, checked: it can be encoded. */
 export interface Published {
@@ -32,11 +33,7 @@ export async function readPublished(
   { maxBodySize }: ReadPublishedOptions,
 ): Promise<Published | Response> {
   // A bound of NaN would be none.
-  if (!(maxBodySize >= 0)) {
-    throw new RangeError(
-      `Cannot read the body of a request: "maxBodySize" must be a number from 0 up: received ${maxBodySize}`,
-    );
-  }
+  checkNumber("maxBodySize", maxBodySize, 0);
   if (request.bodyUsed || request.body?.locked) {
     throw new TypeError("Cannot read the body of a request: it was read already, pass a fresh one");
   }

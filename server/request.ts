@@ -208,9 +208,7 @@ export function parseMediaType(text: string): MediaType | undefined {
   const [type, ...rest] = splitHeader(text, ";");
   if (!TYPE.test(type)) return undefined;
   const parameters = new Map<string, string>();
-  for (const parameter of rest) {
-    // The grammar has a semicolon with nothing behind it.
-    if (parameter === "") continue;
+  for (const parameter of rest.filter(Boolean)) {
     const match = PARAMETER.exec(parameter);
     if (match === null) return undefined;
     const [, name, token, quoted] = match;
@@ -220,19 +218,13 @@ export function parseMediaType(text: string): MediaType | undefined {
   return { type: type.toLowerCase(), parameters };
 }
 
-/** The parts of a header, without the white space around them. Quoted separators do not count. */
-function splitHeader(value: string, separator: "," | ";"): string[] {
-  const parts: string[] = [];
-  let start = 0;
-  let quoted = false;
-  for (let i = 0; i < value.length; i++) {
-    if (value[i] === '"') quoted = !quoted;
-    else if (quoted && value[i] === "\\") i++;
-    else if (!quoted && value[i] === separator) {
-      parts.push(value.slice(start, i));
-      start = i + 1;
-    }
-  }
-  parts.push(value.slice(start));
-  return parts.map((part) => part.trim());
+/** What stands between separators. In quotes, which may not end, they do not count. */
+const PARTS = {
+  ",": /(?:"(?:[^"\\]|\\.)*"?|[^",])*/g,
+  ";": /(?:"(?:[^"\\]|\\.)*"?|[^";])*/g,
+};
+
+/** The parts of a header, without the white space around them, and empty ones between them. */
+function splitHeader(value: string, separator: keyof typeof PARTS): string[] {
+  return Array.from(value.matchAll(PARTS[separator]), ([part]) => part.trim());
 }
