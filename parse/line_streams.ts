@@ -4,14 +4,10 @@
  * @module
  */
 
+import { EventAssembler } from "./assembler.ts";
 import { ChunkDecoder } from "./decode.ts";
-import {
-  EventAssembler,
-  maxEventSizeOf,
-  type ParserOptions,
-  type ServerSentEvent,
-} from "./events.ts";
-import { LineReader } from "./lines.ts";
+import { maxEventSizeOf, type ParserOptions, type ServerSentEvent } from "./events.ts";
+import { LineSplitter } from "./lines.ts";
 import { transformer } from "./transformer.ts";
 
 /**
@@ -38,10 +34,10 @@ export class LineDecoderStream extends TransformStream<Uint8Array, string> {
    * @throws {RangeError} If `maxEventSize` is not a number from 0 up.
    */
   constructor(options: Pick<ParserOptions, "maxEventSize"> = {}) {
-    const collector = new LineCollector(maxEventSizeOf(options));
-    const decoder = new ChunkDecoder(collector);
+    const splitter = new LineSplitter(maxEventSizeOf(options));
+    const decoder = new ChunkDecoder(splitter);
     super(transformer((chunk, lines) => {
-      collector.lines = lines;
+      splitter.lines = lines;
       decoder.write(chunk);
     }));
   }
@@ -89,32 +85,5 @@ export class EventAssemblerStream extends TransformStream<string, ServerSentEven
       assembler.count = 0;
       assembler.write(`${line}\n`, undefined);
     }));
-  }
-}
-
-/** Takes every line as it is. */
-class LineCollector extends LineReader {
-  lines: string[] = [];
-  protected readonly room: number;
-
-  constructor(maxEventSize: number) {
-    super(maxEventSize);
-    this.room = maxEventSize;
-  }
-
-  protected readLines(text: string, _heads: Uint8Array | undefined, pos: number): number {
-    const lines = text.slice(pos).split(/\r\n|\n|\r/);
-    const unfinished = lines.pop() ?? "";
-    for (const line of lines) this.#push(line);
-    return text.length - unfinished.length;
-  }
-
-  protected readLine(line: string): void {
-    this.#push(line.slice(0, -1));
-  }
-
-  #push(line: string): void {
-    if (line.length > this.room) this.overflow();
-    this.lines.push(line);
   }
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { EventAssembler } from "./assembler.ts";
 import { ChunkDecoder } from "./decode.ts";
-import { EventAssembler, type ParserOptions, type ServerSentEvent } from "./events.ts";
+import type { ParserOptions, ServerSentEvent } from "./events.ts";
 
 /**
  * From this many events a chunk on, the array for the next chunk is made as long beforehand: to
