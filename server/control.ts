@@ -154,9 +154,18 @@ export function partCounts(counts: Iterable<readonly [string, number]>): Counts[
 
 /** What an event says; `undefined` if it says nothing that is known here. */
 export function parseMessage({ event, data }: ServerSentEventInit): ControlMessage | undefined {
-  const content = parseObject(data);
-  return content && (event === "revoke" ? revokeOf(content) : presenceOf(event, content));
+  if (!isText(data, MAX_LENGTH)) return undefined;
+  let content: unknown;
+  try {
+    content = JSON.parse(data);
+  } catch {
+    return undefined;
+  }
+  if (!isObject(content)) return undefined;
+  return event === "revoke" ? revokeOf(content) : presenceOf(event, content);
 }
+
+type Content = Readonly<Record<string, unknown>>;
 
 function revokeOf({ user, topic }: Content): RevokeMessage | undefined {
   if (!isText(user, MAX_USER_LENGTH)) return undefined;
@@ -164,48 +173,24 @@ function revokeOf({ user, topic }: Content): RevokeMessage | undefined {
   return isText(topic, MAX_TOPIC_LENGTH) ? { kind: "revoke", user, topic } : undefined;
 }
 
+/** Member by member, from the kinds that have few of them to the one that has all. */
 function presenceOf(kind: unknown, content: Content): PresenceMessage | undefined {
-  const { node, version, counts } = content;
+  const { node, of, version, counts, part, parts } = content;
   if (!isNode(node)) return undefined;
-  switch (kind) {
-    case "ask":
-      return askOf(node, content);
-    case "beat":
-      return isCount(version) ? { kind, node, version } : undefined;
-    case "counts":
-      return isCount(version) && isCounts(counts) ? { kind, node, version, counts } : undefined;
-    case "state":
-      return stateOf(node, content);
-    case "bye":
-      return { kind, node };
+  if (kind === "bye") return { kind, node };
+  if (kind === "ask") {
+    if (of === undefined) return { kind, node };
+    return Array.isArray(of) && of.length <= MAX_ASKED && of.every(isNode)
+      ? { kind, node, of }
+      : undefined;
   }
-}
-
-function askOf(node: string, { of }: Content): PresenceMessage | undefined {
-  if (of === undefined) return { kind: "ask", node };
-  if (!Array.isArray(of) || of.length > MAX_ASKED || !of.every(isNode)) return undefined;
-  return { kind: "ask", node, of };
-}
-
-function stateOf(
-  node: string,
-  { version, part, parts, counts }: Content,
-): PresenceMessage | undefined {
-  if (!isCount(version) || !isCount(part) || !isCount(parts) || !isCounts(counts)) return undefined;
+  if (!isCount(version)) return undefined;
+  if (kind === "beat") return { kind, node, version };
+  if (!isCounts(counts)) return undefined;
+  if (kind === "counts") return { kind, node, version, counts };
+  if (kind !== "state" || !isCount(part) || !isCount(parts)) return undefined;
   if (part >= parts || parts > MAX_PARTS) return undefined;
-  return { kind: "state", node, version, part, parts, counts };
-}
-
-type Content = Readonly<Record<string, unknown>>;
-
-function parseObject(data: unknown): Content | undefined {
-  if (!isText(data, MAX_LENGTH)) return undefined;
-  try {
-    const value: unknown = JSON.parse(data);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  return { kind, node, version, part, parts, counts };
 }
 
 function isObject(value: unknown): value is Content {
