@@ -44,7 +44,7 @@ export class EventAssembler implements TextSink {
   /** How long the current line may get, in UTF-16 code units. */
   #room: number;
 
-  #unfinished = new TextBuffer(LARGE_PIECE);
+  readonly #unfinished = new TextBuffer(LARGE_PIECE);
   /** Inside an unfinished line that nobody needs: nothing of it is held. */
   #skipping = false;
   /** The last text ended with a CR: if an LF comes first it belongs to that line end. */
@@ -55,13 +55,14 @@ export class EventAssembler implements TextSink {
   #open = false;
   #type: string | undefined;
   // As the standard appends it: each value with its LF, one of which goes at dispatch (T10).
-  #data = new TextBuffer(LARGE_VALUE);
+  readonly #data = new TextBuffer(LARGE_VALUE);
   #id: string | undefined;
   #retry: number | undefined;
 
-  constructor(options: ParserOptions) {
+  /** @param from With which last event ID to begin: that of the body before, if there was one. */
+  constructor(options: ParserOptions, from: Pick<ParserOptions, "lastEventId"> = options) {
     this.#room = this.#maxEventSize = maxEventSizeOf(options);
-    const { lastEventId = "" } = options;
+    const { lastEventId = "" } = from;
     if (typeof lastEventId !== "string" || lastEventId.includes("\0")) {
       throw new TypeError(
         `Cannot start from event: "lastEventId" must be a string without NUL: received ${
@@ -261,16 +262,6 @@ export class EventAssembler implements TextSink {
     if (head.charCodeAt(0) === COLON) return this.#comments;
     return this.#options.strict === true ||
       FIELDS.some((field) => head.startsWith(field) || field.startsWith(head));
-  }
-
-  /** Drops the unfinished line and block (T14, T18); the last event ID and the reconnection time stay. */
-  reset(): void {
-    this.#unfinished = new TextBuffer(LARGE_PIECE);
-    this.#skipping = false;
-    this.#afterCr = false;
-    this.#data = new TextBuffer(LARGE_VALUE);
-    this.#id = undefined;
-    this.#close();
   }
 
   #blankLine(): void {

@@ -41,7 +41,8 @@ export class ServerSentEventParser {
     eventsSoFar = (parser) => parser.#assembler.count;
   }
 
-  readonly #assembler: EventAssembler;
+  readonly #options: ParserOptions;
+  #assembler: EventAssembler;
   #decoder: ChunkDecoder;
   #expected = 0;
   #failure: { error: unknown } | undefined;
@@ -54,6 +55,7 @@ export class ServerSentEventParser {
    * @throws {TypeError} If `lastEventId` is not a string or holds NUL.
    */
   constructor(options: ParserOptions = {}) {
+    this.#options = options;
     this.#assembler = new EventAssembler(options);
     this.#decoder = new ChunkDecoder(this.#assembler);
   }
@@ -117,7 +119,9 @@ export class ServerSentEventParser {
    * ```
    */
   reset(): void {
-    this.#assembler.reset();
+    const before = this.#assembler;
+    this.#assembler = new EventAssembler(this.#options, before);
+    this.#assembler.retry = before.retry;
     this.#decoder = new ChunkDecoder(this.#assembler);
     this.#failure = undefined;
   }
