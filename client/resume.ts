@@ -42,10 +42,9 @@ const REMEMBERED = 1_024;
  * are counted: as many are dropped as were taken.
  */
 export class ReplayFilter {
-  /** A replay may go on. Only read by others. */
-  active = false;
   readonly #taken: string[] = [];
   #next = 0;
+  #active = false;
   // How many events of each id are still to be dropped: made with the first event of a connection,
   // for what was in hand when it began is taken by then.
   #left: Map<string, number> | undefined;
@@ -60,8 +59,13 @@ export class ReplayFilter {
 
   /** A new connection: what it sends first may have been taken before. */
   start(): void {
-    this.active = true;
+    this.#active = true;
     this.#left = undefined;
+  }
+
+  /** A replay may go on. */
+  get active(): boolean {
+    return this.#active;
   }
 
   /**
@@ -71,11 +75,11 @@ export class ReplayFilter {
    * was asked for, which says nothing about it: it is kept.
    */
   repeats({ id }: ServerSentEvent, named: boolean): boolean {
-    if (!this.active || !named || id === "") return false;
+    if (!this.#active || !named || id === "") return false;
     this.#left ??= this.#count();
     const left = this.#left.get(id);
     if (left === undefined) {
-      this.active = false;
+      this.#active = false;
       return false;
     }
     this.#left.set(id, left - 1);
@@ -84,7 +88,7 @@ export class ReplayFilter {
 
   /** Whether an id without an event may be one of a replay. */
   repeatsId(id: string): boolean {
-    return this.active && this.#taken.includes(id);
+    return this.#active && this.#taken.includes(id);
   }
 
   #count(): Map<string, number> {

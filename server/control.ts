@@ -79,15 +79,19 @@ export interface ControlListener {
 /** See the module. */
 export class Control {
   readonly listeners = new Set<ControlListener>();
-  /** Whatever is told from now on, the listeners are told. Only read by others. */
-  following = false;
   readonly #log: EventLog;
   #ready: Promise<void> | undefined;
   #attempt = new AbortController();
+  #following = false;
   #closed = false;
 
   constructor(log: EventLog) {
     this.#log = log;
+  }
+
+  /** Whatever is told from now on, the listeners are told. */
+  get following(): boolean {
+    return this.#following;
   }
 
   /** Resolves when the topic is followed, which goes on until the close. If the log fails, ask again. */
@@ -108,7 +112,7 @@ export class Control {
   /** Follows no longer. */
   close(): void {
     this.#closed = true;
-    this.following = false;
+    this.#following = false;
     this.#attempt.abort();
   }
 
@@ -127,7 +131,7 @@ export class Control {
     };
     try {
       await this.#log.follow(CONTROL_TOPIC, { signal, onEvent, onGap });
-      this.following = !this.#closed;
+      this.#following = !this.#closed;
     } catch (error) {
       // What the log holds of a following that failed, or still tries, goes with it.
       attempt.abort();

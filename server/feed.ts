@@ -57,12 +57,10 @@ export class Feed {
   /** Resolves when it follows the topic. Rejects if the log cannot. */
   readonly ready: Promise<void>;
   readonly listeners = new Set<FeedListener>();
-  /** The id after which it follows the topic; `""` until it is ready. Only read by others. */
-  start = "";
-  /** The id of the last event that has come; what comes next is handed to the listeners. Likewise. */
-  last = "";
   readonly #controller = new AbortController();
   readonly #schedule: (feed: Feed) => void;
+  #start = "";
+  #last = "";
   #turn: LoggedEvent[] = [];
 
   /** @param schedule Called with it when events have come: to be flushed at the end of the turn. */
@@ -72,6 +70,16 @@ export class Feed {
     this.ready = this.#follow(log);
     // Whoever waits for it is told; nobody may be left.
     this.ready.catch(() => {});
+  }
+
+  /** The id after which it follows the topic; `""` until it is ready. */
+  get start(): string {
+    return this.#start;
+  }
+
+  /** The id of the last event that has come; what comes next is handed to the listeners. */
+  get last(): string {
+    return this.#last;
   }
 
   /** Hands out the events of this turn. */
@@ -94,7 +102,7 @@ export class Feed {
     let following = false;
     const onEvent = (event: LoggedEvent) => {
       if (!following) return void early.push(() => onEvent(event));
-      this.last = event.id;
+      this.#last = event.id;
       if (this.#turn.push(event) === 1) this.#schedule(this);
     };
     const onGap = (gap: LogGap) => {
@@ -104,14 +112,14 @@ export class Feed {
     const { signal } = this.#controller;
     const head = await log.follow(this.topic, { signal, onEvent, onGap });
     following = true;
-    this.start = this.last = head;
+    this.#start = this.#last = head;
     for (const call of early) call();
   }
 
   #onGap(gap: LogGap): void {
     const first = parseEventId(gap.first);
     // As if all before it had come: the log is what knows that it has not.
-    if (first !== undefined) this.last = formatEventId({ ...first, seq: first.seq - 1 });
+    if (first !== undefined) this.#last = formatEventId({ ...first, seq: first.seq - 1 });
     for (const listener of this.listeners) listener.onGap(gap);
   }
 }

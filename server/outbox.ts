@@ -55,8 +55,6 @@ const SENT: Pushed = { dropped: 0 };
 export class Outbox implements Watched {
   /** The body of the response. */
   readonly body: ReadableStream<EncodedBytes>;
-  /** Why it has ended; `undefined` before. Only read by others. */
-  reason: CloseReason | undefined;
   /** Told how many events a push has dropped, whoever pushed. */
   onDrop: ((dropped: number) => void) | undefined;
   /** What is sent when it is idle, in place of a comment; `undefined` for the comment. */
@@ -69,6 +67,7 @@ export class Outbox implements Watched {
   #controller!: ReadableStreamDefaultController<EncodedBytes>;
   /** The body is read, and there was nothing to give. */
   #wanted = false;
+  #reason: CloseReason | undefined;
   #room: PromiseWithResolvers<void> | undefined;
   /** The body is closed, broken off or cancelled. */
   #over = false;
@@ -91,6 +90,11 @@ export class Outbox implements Watched {
     this.#wait = watch(this);
   }
 
+  /** Why it has ended; `undefined` before. */
+  get reason(): CloseReason | undefined {
+    return this.#reason;
+  }
+
   /** How many bytes wait. */
   get queuedBytes(): number {
     return this.#queue?.bytes ?? 0;
@@ -108,7 +112,7 @@ export class Outbox implements Watched {
    * @param now The time, by `performance.now`: whoever sends to many asks once.
    */
   push(item: QueueItem, now: number = performance.now()): Pushed {
-    if (this.reason !== undefined) return SENT;
+    if (this.#reason !== undefined) return SENT;
     this.#lastSent = now;
     if (this.#wanted) {
       this.#wanted = false;
@@ -131,7 +135,7 @@ export class Outbox implements Watched {
 
   /** Waits until few bytes wait, or the end: for givers that can wait. */
   room(): Promise<void> {
-    if (this.reason !== undefined || this.queuedBytes <= this.#highWater) {
+    if (this.#reason !== undefined || this.queuedBytes <= this.#highWater) {
       return Promise.resolve();
     }
     this.#room ??= Promise.withResolvers<void>();
@@ -157,12 +161,12 @@ export class Outbox implements Watched {
 
   /** Drops what a reader has left after the end. */
   abandon(): void {
-    if (this.reason === undefined || this.#over) return;
+    if (this.#reason === undefined || this.#over) return;
     this.#queue = undefined;
     this.#finish();
-    const { cause } = this.reason;
+    const { cause } = this.#reason;
     // The transport reports it, as an error of its own server.
-    this.#controller.error(cause instanceof Error ? cause : closedError(this.reason));
+    this.#controller.error(cause instanceof Error ? cause : closedError(this.#reason));
   }
 
   get #highWater(): number {
@@ -179,7 +183,7 @@ export class Outbox implements Watched {
     const chunk = this.#queue?.take(MAX_CHUNK);
     if (this.#queue?.size === 0) this.#queue = undefined;
     if (chunk === undefined) {
-      if (this.reason === undefined) this.#wanted = true;
+      if (this.#reason === undefined) this.#wanted = true;
       else this.#close();
       return;
     }
@@ -211,8 +215,8 @@ export class Outbox implements Watched {
 
   /** Whether it was the first end. */
   #end(reason: CloseReason): boolean {
-    if (this.reason !== undefined) return false;
-    this.reason = reason;
+    if (this.#reason !== undefined) return false;
+    this.#reason = reason;
     unwatch(this.#wait);
     this.#owner.onEnd(reason);
     this.#leaveRoom();

@@ -40,8 +40,7 @@ export class SessionQueue {
   #latest: Map<string, QueueItem> | undefined;
   /** Replaced by a later one of the same key, in the order in which they were. */
   #replaced: Set<QueueItem> | undefined;
-  /** How many bytes wait. Only read by others. */
-  bytes = 0;
+  #bytes = 0;
 
   /**
    * @param limit How many bytes may wait. One item alone may be larger, and a kept one may pass it.
@@ -50,6 +49,11 @@ export class SessionQueue {
   constructor(limit: number, policy: SlowConsumerPolicy) {
     this.#limit = limit;
     this.#policy = policy;
+  }
+
+  /** How many bytes wait. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** How many items wait. */
@@ -64,7 +68,7 @@ export class SessionQueue {
    */
   push(item: QueueItem): number | undefined {
     this.#items.add(item);
-    this.bytes += item.bytes.length;
+    this.#bytes += item.bytes.length;
     if (item.key !== undefined && this.#policy === "latest-by-key") {
       this.#latest ??= new Map();
       const before = this.#latest.get(item.key);
@@ -72,10 +76,10 @@ export class SessionQueue {
       this.#latest.set(item.key, item);
     }
     let dropped = 0;
-    while (this.bytes > this.#limit && this.#items.size > 1) {
+    while (this.#bytes > this.#limit && this.#items.size > 1) {
       const victim = this.#victim(item);
       if (victim === undefined) {
-        const before = this.bytes - item.bytes.length;
+        const before = this.#bytes - item.bytes.length;
         return item.kept && before <= this.#limit ? dropped : undefined;
       }
       this.#remove(victim);
@@ -113,7 +117,7 @@ export class SessionQueue {
   #remove(item: QueueItem): void {
     this.#items.delete(item);
     this.#replaced?.delete(item);
-    this.bytes -= item.bytes.length;
+    this.#bytes -= item.bytes.length;
     if (item.key !== undefined && this.#latest?.get(item.key) === item) {
       this.#latest.delete(item.key);
     }
