@@ -83,7 +83,8 @@ export class Link {
     const cancelled = this.#source.cancel(undefined);
     // Not every body that is cancelled ends its request.
     this.#controller.abort();
-    await cancelled;
+    // A body that has broken off says so once more when it is left: who leaves it has no use for that.
+    await cancelled.catch(() => {});
   }
 
   #watch(phase: TimeoutPhase, ms: number | false | undefined): Watch | undefined {
