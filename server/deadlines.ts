@@ -52,6 +52,7 @@ export function unwatch(wait: Wait): void {
   waits = [];
   dead = 0;
   clearTimeout(timer);
+  timer = undefined;
   timerAt = Infinity;
 }
 
