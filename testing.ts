@@ -1,14 +1,17 @@
 /**
- * For the tests of those who build on this library: the contract of event logs as a suite, which any
- * test runner takes.
+ * For the tests of those who build on this library, with any test runner: a network in memory whose
+ * faults are told by script, events collected into an array, and the contract of event logs as a suite.
  *
  * ```ts
- * import { MemoryEventLog } from "@webstreams/sse/server";
- * import { eventLogContract } from "@webstreams/sse/testing";
+ * import { connect } from "@webstreams/sse/client";
+ * import { eventStreamResponse } from "@webstreams/sse/server";
+ * import { collect, createTransport } from "@webstreams/sse/testing";
+ * import { assertEquals } from "@std/assert";
  *
- * for (const { name, run } of eventLogContract((options) => new MemoryEventLog(options))) {
- *   Deno.test(name, run);
- * }
+ * await using transport = createTransport(() => eventStreamResponse([{ data: "a" }, { data: "b" }]));
+ * const connection = connect("http://sse.test/", { fetch: transport.fetch });
+ * const events = await collect(connection, { count: 2 });
+ * assertEquals(events.map(({ data }) => data), ["a", "b"]);
  * ```
  *
  * @module
@@ -20,3 +23,15 @@ export type {
   EventLogContractOptions,
   EventLogCreateOptions,
 } from "./server/log_contract.ts";
+export { collect, type CollectOptions } from "./testing/collect.ts";
+export { CollectError } from "./testing/collect_error.ts";
+export type { TransportConnection, TransportEnd } from "./testing/connection.ts";
+export type { Fault, FaultPoint, RandomChunks } from "./testing/fault.ts";
+export type { TransportRequest } from "./testing/request.ts";
+export type { EventSourceLike } from "./testing/source.ts";
+export {
+  createTransport,
+  type Transport,
+  type TransportHandler,
+  type TransportOptions,
+} from "./testing/transport.ts";

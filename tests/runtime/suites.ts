@@ -13,6 +13,7 @@ import parse from "./suite/parse.ts";
 import server from "./suite/server.ts";
 import sqliteLog from "./suite/sqlite_log.ts";
 import socket from "./suite/socket.ts";
+import testing from "./suite/testing.ts";
 import type { Suite } from "./harness.ts";
 
 /** All suites. */
@@ -26,4 +27,5 @@ export const suites: readonly Suite[] = [
   nodeBridge,
   memoryLog,
   sqliteLog,
+  testing,
 ];
