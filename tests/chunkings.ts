@@ -4,6 +4,10 @@
  * @module
  */
 
+import { randomNumbers as mulberry32 } from "../testing/random.ts";
+
+export { mulberry32 };
+
 /** One way to cut, with a name to find it by. */
 export interface Chunking {
   name: string;
@@ -60,14 +64,4 @@ export function cutEvery(bytes: Uint8Array, length: number): Uint8Array[] {
 
 function cutAt(bytes: Uint8Array, cuts: number[]): Uint8Array[] {
   return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
-}
-
-/** A small seeded generator of numbers in [0, 1), so that a run can be repeated. */
-export function mulberry32(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -4,67 +4,22 @@ import { assert, assertEquals } from "@std/assert";
 import { connect } from "../../client.ts";
 import { Channel, eventStreamResponse, type Session } from "../../server.ts";
 import { within } from "../fault/real_time.ts";
-import { freePort } from "../listen.ts";
+import { listenDeno } from "../listen.ts";
+import { nginxBefore } from "../nginx.ts";
 import { requireProgram } from "../programs.ts";
 
 const installed = await requireProgram("nginx", ["-v"], "apt-get install nginx-light");
 
-/** What Debian's nginx.conf says about HTTP, as far as it matters to a proxy, and one site. */
-const CONFIG = (port: number, upstream: number) => `
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log stderr error;
-events { worker_connections 768; }
-http {
-  sendfile on;
-  tcp_nopush on;
-  types_hash_max_size 2048;
-  gzip on;
-  gzip_types text/plain text/event-stream;
-  access_log off;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
-  server {
-    listen 127.0.0.1:${port};
-    location / { proxy_pass http://127.0.0.1:${upstream}; }
-  }
-}
-`;
-
 /** A server of ours and an nginx before it; both end with the block. */
 async function behindNginx(handler: (request: Request) => Response) {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
-  const port = freePort();
-  const folder = await Deno.makeTempDir();
-  await Deno.writeTextFile(`${folder}/nginx.conf`, CONFIG(port, server.addr.port));
-  const args = ["-p", folder, "-c", "nginx.conf", "-e", "stderr"];
-  const nginx = new Deno.Command("nginx", { args, stdin: "null", stderr: "null" }).spawn();
-  const status = nginx.status;
-  await within(listening(port), 10_000, () => "nginx does not listen");
+  await using stack = new AsyncDisposableStack();
+  const server = stack.use(listenDeno(handler));
+  const { port } = stack.use(await nginxBefore(server.port));
+  const both = stack.move();
   return {
     origin: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      nginx.kill("SIGTERM");
-      await status;
-      await Deno.remove(folder, { recursive: true });
-      await server.shutdown();
-    },
+    [Symbol.asyncDispose]: () => both.disposeAsync(),
   };
-}
-
-async function listening(port: number): Promise<void> {
-  for (;;) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
 }
 
 Deno.test({
