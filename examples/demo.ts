@@ -4,6 +4,8 @@
  * A server on 127.0.0.1 streams a clock, or a recorded file when a path is given. The same process
  * reads that stream by `fetch`, prints each event with its latency, and says at the end what came.
  *
+ * With `--serve` the clock is a topic of what `sse serve` serves, with its live page.
+ *
  * @module
  */
 
@@ -12,6 +14,7 @@ import { SseError } from "@webstreams/sse/errors";
 import { readEvents, type ServerSentEvent } from "@webstreams/sse/parse";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { createService, type Service } from "../cli/service.ts";
 import { readRecording, type Recording } from "./recording.ts";
 
 const USAGE = `Usage: deno task demo [file] [--serve]
@@ -19,7 +22,8 @@ const USAGE = `Usage: deno task demo [file] [--serve]
 Streams events over HTTP on 127.0.0.1, reads them back and prints each with its latency.
 
   file       stream this recorded event stream, cut into odd chunks, and compare what arrives
-  --serve    keep serving, for curl and others, until Ctrl-C
+  --serve    keep serving, for browsers, curl and others, until Ctrl-C: the clock as a topic with the
+             live page, or the file as it is
   --help     print this
 
 The port is 8000, or a free one when that is in use. PORT sets another; PORT=0 takes a free one.`;
@@ -27,14 +31,27 @@ The port is 8000, or a free one when that is in use. PORT sets another; PORT=0 t
 const HEADERS = { "content-type": "text/event-stream", "cache-control": "no-cache" };
 const TICKS = 30;
 const INTERVAL = 100; // ms
+const TOPIC = "clock";
 
 /** What a visitor gets: an event every 100 ms, with the clock at its sending in the data. */
 async function* clock(ticks: number, signal: AbortSignal): AsyncGenerator<ServerSentEventInit> {
   for (let n = 1; n <= ticks && !signal.aborted; n++) {
-    yield { event: "tick", id: `${n}`, data: JSON.stringify({ sent: now() }) };
+    yield { ...tick(), id: `${n}` };
     // An abort ends the pause, and with it the stream, between two events.
     await delay(INTERVAL, undefined, { signal }).catch(() => {});
   }
+}
+
+/** The same for all who read a topic. It gives the ids itself. */
+async function publishClock({ hub }: Service, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await hub.publish(TOPIC, tick());
+    await delay(INTERVAL, undefined, { signal }).catch(() => {});
+  }
+}
+
+function tick(): ServerSentEventInit {
+  return { event: "tick", data: JSON.stringify({ sent: now() }) };
 }
 
 /** The sending side: events, encoded as they are asked for, are the body of a response. */
@@ -88,7 +105,10 @@ export async function receive(
 }
 
 /** The port that `PORT` names, else 8000 or a free one. */
-function listen(handler: () => Response, signal: AbortSignal): Deno.HttpServer<Deno.NetAddr> {
+function listen(
+  handler: (request: Request) => Response | Promise<Response>,
+  signal: AbortSignal,
+): Deno.HttpServer<Deno.NetAddr> {
   const given = Deno.env.get("PORT") || undefined;
   if (given !== undefined && !(/^\d{1,5}$/.test(given) && Number(given) <= 65_535)) {
     throw new Failure(
@@ -136,17 +156,23 @@ async function main(args: string[], interrupt: AbortSignal): Promise<number> {
 
   const closing = new AbortController();
   const dropping = new AbortController();
-  const server = listen(
-    () =>
-      recording
-        ? new Response(recording.stream(), { headers: HEADERS })
-        : respond(clock(serve ? Infinity : TICKS, closing.signal)),
-    dropping.signal,
-  );
+  const service = serve && recording === undefined
+    ? createService({ hosts: ["127.0.0.1", "localhost"] })
+    : undefined;
+  const server = listen((request) => {
+    if (service !== undefined) return service.fetch(request);
+    if (recording !== undefined) return new Response(recording.stream(), { headers: HEADERS });
+    return respond(clock(TICKS, closing.signal));
+  }, dropping.signal);
   const url = `http://127.0.0.1:${server.addr.port}/`;
-  console.log(`Serving ${path ?? "a clock"} at ${url}, try: curl -N ${url}`);
+  console.log(
+    service === undefined
+      ? `Serving ${path ?? "a clock"} at ${url}, try: curl -N ${url}`
+      : `Serving a clock at ${url} for a browser, try: curl -N ${url}topics/${TOPIC}`,
+  );
   if (serve) console.log("Ctrl-C ends it");
 
+  const publishing = service && publishClock(service, closing.signal);
   try {
     if (serve) await aborted(interrupt);
     else await receive(url, interrupt, recording);
@@ -156,6 +182,8 @@ async function main(args: string[], interrupt: AbortSignal): Promise<number> {
     // The clocks end between two events, and a moment later whoever has not read to there is
     // dropped: `server.shutdown()` would wait for a visitor who has stopped reading.
     closing.abort();
+    await publishing;
+    await service?.close();
     await delay(100);
     dropping.abort();
     await server.finished;

@@ -34,6 +34,8 @@ export interface Import {
   line: number;
   /** Whether only types are taken (`import type`, `export type`). */
   typeOnly: boolean;
+  /** Whether it is loaded when the code asks for it, and may be missing until then (`import()`). */
+  dynamic: boolean;
 }
 
 /** One file of the module graph that lies in the repository. */
@@ -108,13 +110,14 @@ export async function moduleGraph(root: string, files: string[]): Promise<Module
   const graphs = await Promise.all(files.map((file) => infoOf(root, file)));
   for (const { specifier, dependencies = [] } of graphs.flatMap((graph) => graph.modules)) {
     if (!specifier.startsWith(base)) continue;
-    const imports = dependencies.map(({ specifier, code, type }) => {
+    const imports = dependencies.map(({ specifier, code, type, isDynamic = false }) => {
       const resolved = code ?? type;
       return {
         specifier,
         target: local(resolved?.specifier ?? specifier),
         line: (resolved?.span?.start.line ?? 0) + 1,
         typeOnly: code === undefined,
+        dynamic: isDynamic,
       };
     });
     modules.set(specifier, { file: local(specifier), imports });
@@ -125,7 +128,12 @@ export async function moduleGraph(root: string, files: string[]): Promise<Module
 interface Info {
   modules: {
     specifier: string;
-    dependencies?: { specifier: string; code?: Resolved; type?: Resolved }[];
+    dependencies?: {
+      specifier: string;
+      code?: Resolved;
+      type?: Resolved;
+      isDynamic?: boolean;
+    }[];
   }[];
 }
 

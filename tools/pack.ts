@@ -23,6 +23,12 @@ export interface Manifest {
   description: string;
   /** What each entry point leads to, by condition. */
   exports: Record<string, Record<string, string>>;
+  /** The programs, by their commands: paths. */
+  bin?: Record<string, string>;
+  /** What a user may install besides: ranges by name. */
+  peerDependencies?: Record<string, string>;
+  /** Whether what stands there may be missing. */
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>;
   /** What else there is. */
   [field: string]: unknown;
 }
@@ -58,9 +64,14 @@ export async function pack(root: string, folder: string): Promise<Package> {
     if (!success) throw new Error(`Cannot pack ${root}: ${stderr.trim()}`);
     await extract({ file: raw, cwd: work });
     const manifest = await complete(join(work, "package", "package.json"));
-    const files = await filesIn(join(work, "package"));
+    // What the bundle of the live page is made of, no browser reads.
+    const files = (await filesIn(join(work, "package")))
+      .filter((name) => !/^cli\/page\/.*(?<!\.d)\.ts$/.test(name));
     for (const name of files) {
       if (name.endsWith(".d.ts")) await declare(join(work, "package", name));
+    }
+    for (const program of Object.values(manifest.bin ?? {})) {
+      await Deno.chmod(join(work, "package", program), 0o755);
     }
     await Deno.mkdir(folder, { recursive: true });
     const file = join(folder, nameOf(manifest));
@@ -88,13 +99,14 @@ async function complete(path: string): Promise<Manifest> {
   const made = JSON.parse(await Deno.readTextFile(path));
   const more = JSON.parse(await Deno.readTextFile(new URL("npm.json", import.meta.url)));
   const all = { ...made, ...more };
-  const { dependencies, ...manifest } = Object.fromEntries([
+  const { dependencies = {}, ...manifest } = Object.fromEntries([
     ...FIRST.filter((key) => key in all).map((key) => [key, all[key]]),
     ...Object.entries(all),
   ]);
-  if (dependencies !== undefined && Object.keys(dependencies).length > 0) {
-    manifest.dependencies = dependencies;
-  }
+  // Deno counts what the command line loads among them, too, which a user may leave out.
+  const needed = Object.entries(dependencies)
+    .filter(([name]) => !manifest.peerDependenciesMeta?.[name]?.optional);
+  if (needed.length > 0) manifest.dependencies = Object.fromEntries(needed);
   await Deno.writeTextFile(path, `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }

@@ -1,6 +1,7 @@
 /**
  * Makes a release of what CHANGELOG.md has under "Unreleased": the section gets the version and the
- * day, and deno.json the version. What is committed and tagged then, `publish.yml` publishes.
+ * day, and deno.json and cli/version.ts the version. What is committed and tagged then, `publish.yml`
+ * publishes.
  *
  * ```sh
  * deno task release [VERSION]
@@ -35,6 +36,9 @@ const UNRELEASED = "## [Unreleased]";
 
 /** The heading of a version: `## [1.2.3] - 2026-01-31`. */
 const HEADING = /^## \[(.+)\] - \d{4}-\d{2}-\d{2}$/gm;
+
+/** Where the command line has its version from: it cannot read deno.json wherever it is installed. */
+const MODULE = "cli/version.ts";
 
 const VERSION = /^( *"version": ")([^"]*)(",?)$/m;
 
@@ -130,7 +134,7 @@ function checkVersion(version: string, last: string | undefined): void {
   }
 }
 
-/** Writes a release into the tree at `root` and gives its version. */
+/** Writes a release into the tree at `root`, with the version of the command line, and gives it. */
 export async function release(root: string, day: string, wanted?: string): Promise<string> {
   const dirty = await git(root, "status", "--porcelain");
   if (dirty !== "") {
@@ -141,9 +145,16 @@ export async function release(root: string, day: string, wanted?: string): Promi
     );
   }
   const { version, config, changelog } = prepare(...await read(root), day, wanted);
+  const module = await Deno.readTextFile(join(root, MODULE));
   await Deno.writeTextFile(join(root, "deno.json"), config);
   await Deno.writeTextFile(join(root, "CHANGELOG.md"), changelog);
+  await Deno.writeTextFile(join(root, MODULE), moduleOf(module, version));
   return version;
+}
+
+/** The module that tells the version to the command line, with this one. */
+function moduleOf(text: string, version: string): string {
+  return text.replace(/(VERSION = ")[^"]*(")/, (_, before, after) => before + version + after);
 }
 
 /** deno.json and CHANGELOG.md. */
@@ -170,7 +181,9 @@ if (import.meta.main) {
     } else {
       const day = new Date().toISOString().slice(0, 10);
       const version = await release(ROOT, day, first);
-      console.log(`deno.json and CHANGELOG.md have version ${version} now. Read them, then:`);
+      console.log(
+        `deno.json, ${MODULE} and CHANGELOG.md have version ${version} now. Read them, then:`,
+      );
       console.log(`  git commit -am "release: ${version}"`);
       console.log(`  git tag v${version} && git push origin HEAD v${version}`);
     }

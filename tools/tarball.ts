@@ -20,8 +20,9 @@ import { type Manifest, pack, type Package } from "./pack.ts";
 /** Fields without which a registry, a bundler or a person misses something. */
 const FIELDS = ["description", "engines", "homepage", "keywords", "license", "repository"];
 
-/** What a package may hold. */
-const FILE = /^(?:.+\.js|.+\.d\.ts|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
+/** What a package may hold: modules, papers, and the live page of the command line. */
+const FILE =
+  /^(?:.+\.js|.+\.d\.ts|cli\/page\/.+\.(?:css|html|svg)|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
 
 /** What it must hold besides its entry points. */
 const PAPERS = ["README.md", "CHANGELOG.md", "LICENSE"];
@@ -47,6 +48,10 @@ export function checkManifest(manifest: Manifest): string[] {
   if (manifest.dependencies !== undefined) {
     const names = JSON.stringify(manifest.dependencies);
     problems.push(`The package depends on ${names}: the library has no dependency`);
+  }
+  for (const name of Object.keys(manifest.peerDependencies ?? {})) {
+    if (manifest.peerDependenciesMeta?.[name]?.optional) continue;
+    problems.push(`The package asks each user for ${name}: name it optional in tools/npm.json`);
   }
   return problems;
 }

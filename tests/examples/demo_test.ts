@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { receive } from "../../examples/demo.ts";
+import { readEvents, type ServerSentEvent } from "../../parse.ts";
 import { readRecording } from "../../examples/recording.ts";
 import config from "../../deno.json" with { type: "json" };
 
@@ -53,6 +54,7 @@ async function open(args: string[]) {
   const url = /http:\S+\//.exec(text)?.[0] ?? "none";
   return {
     url,
+    line: text,
     /** Presses Ctrl-C and gives what was printed after the address. */
     async interrupt() {
       child.kill("SIGINT");
@@ -215,22 +217,64 @@ Deno.test("the demo prints its usage when asked for it", async () => {
   assertMatch(stdout, /^Usage: deno task demo \[file\] \[--serve\]\n/);
 });
 
-Deno.test("the demo with --serve streams to every visitor until Ctrl-C, and ends with status 0", {
+/** The events of a response that is to have these, and then goes on. */
+async function readSome(response: Response, count: number): Promise<ServerSentEvent[]> {
+  const events: ServerSentEvent[] = [];
+  for await (const event of readEvents(response)) if (events.push(event) === count) break;
+  return events;
+}
+
+Deno.test(
+  "the demo with --serve streams one clock to every visitor until Ctrl-C, and ends with status 0",
+  {
+    ignore: NO_SIGINT,
+  },
+  async () => {
+    const demo = await open(["--serve"]);
+    const url = `${demo.url}topics/clock`;
+    assertStringIncludes(
+      demo.line,
+      `Serving a clock at ${demo.url} for a browser, try: curl -N ${url}`,
+    );
+    const first = await fetch(url);
+    assertEquals(first.headers.get("content-type"), "text/event-stream");
+    const events = await readSome(first, 3);
+    for (const { event, id, data } of events) {
+      assertEquals(event, "tick");
+      assertMatch(id, /^\w+\.\d+$/);
+      assertMatch(data, /^\{"sent":\d+(\.\d+)?\}$/);
+    }
+    const late = await fetch(url, { headers: { "last-event-id": events[0].id } });
+    assertEquals(await readSome(late, 2), events.slice(1), "who comes back gets what it missed");
+
+    const early = await fetch(url);
+    await early.body?.cancel();
+    const reader = await fetch(url);
+    const text = reader.text();
+    const { code, stdout, stderr } = await demo.interrupt();
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, "Interrupted: streams and port are closed\n");
+    assert((await text).endsWith("\n\n"), "it ends between two events");
+  },
+);
+
+Deno.test("the demo with --serve has the live page, by the permissions of its task", {
   ignore: NO_SIGINT,
 }, async () => {
   const demo = await open(["--serve"]);
-  const visits = await Promise.all([fetch(demo.url), fetch(demo.url)]);
-  const texts = visits.map((visit) => visit.text());
-  const early = await fetch(demo.url);
-  await early.body?.cancel();
-  const { code, stdout, stderr } = await demo.interrupt();
-  assertEquals([code, stderr], [0, ""]);
-  assertStringIncludes(stdout, "Interrupted: streams and port are closed\n");
-  for (const [i, text] of (await Promise.all(texts)).entries()) {
-    assertMatch(text, /^(event: tick\nid: \d+\ndata: \{"sent":\d+(\.\d+)?\}\n\n)+$/);
-    assertEquals(visits[i].headers.get("content-type"), "text/event-stream");
-    assertEquals(visits[i].headers.get("cache-control"), "no-cache");
+  const html = await (await fetch(demo.url)).text();
+  assertStringIncludes(html, "<title>Live events</title>");
+  for (const file of [...html.matchAll(/"(page\/[\w.]+)"/g)].map(([, file]) => file)) {
+    const response = await fetch(`${demo.url}${file}`);
+    await response.body?.cancel();
+    assertEquals(response.status, 200, file);
   }
+  const [{ event, data }] = await readSome(await fetch(`${demo.url}status`), 1);
+  assertEquals([event, JSON.parse(data).log], ["status", "memory"]);
+  const foreign = await fetch(demo.url, { headers: { origin: "http://evil.example" } });
+  await foreign.body?.cancel();
+  assertEquals(foreign.status, 403);
+  assertEquals((await demo.interrupt()).code, 0);
 });
 
 Deno.test("the demo with --serve streams a recorded file as it is", {

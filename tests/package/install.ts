@@ -52,10 +52,10 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => workshop[Symbol.asyncDispose]());
 
-/** The names by which the package is imported, sorted. */
+/** The names by which the package is imported, sorted. `./cli` is a program, see program.ts. */
 function names(): string[] {
   const { name, exports } = workshop.packed.manifest;
-  return Object.keys(exports).map((key) => join(name, key)).sort();
+  return Object.keys(exports).filter((key) => key !== "./cli").map((key) => join(name, key)).sort();
 }
 
 function lines(printed: string): string[] {

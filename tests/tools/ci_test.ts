@@ -5,7 +5,10 @@ const SCRIPT = new URL("../../.ci/run", import.meta.url);
 const CONFIG = new URL("../../deno.json", import.meta.url);
 
 /** What .ci/run installs where it is missing. */
-const PROGRAMS = ["curl", "nginx", "redis-server", "nats-server", "chromium", "firefox-esr"];
+const PROGRAMS = [
+  ...["curl", "nginx", "redis-server", "nats-server", "chromium", "firefox-esr"],
+  ...["haproxy", "caddy", "apache2", "openssl", "zsh", "fish"],
+];
 
 /** Runs .ci/run with a stand-in for npx, in which each task does what `tasks` says. */
 async function run(tasks: Record<string, string>): Promise<{ code: number; last: string }> {

@@ -34,6 +34,23 @@ Deno.test("checkDependencies names a dependency however deep and of whatever kin
   ]);
 });
 
+Deno.test("checkDependencies lets the command line load packages, and have none", async () => {
+  const problems = await check({
+    "deno.json": config("cli.ts"),
+    "cli.ts": `import "./cli/log.ts";`,
+    "cli/log.ts": [
+      `import type { Arbitrary } from "npm:fast-check@4.10.2";`,
+      `export const load = (): Promise<{ a?: Arbitrary<string> }> =>`,
+      `  import("npm:fast-check@4.10.2");`,
+      `import "npm:valibot@1.5.0";`,
+      `import "node:fs";`,
+    ].join("\n"),
+  });
+  assertEquals(problems, [
+    'cli/log.ts:4 makes "./cli" depend on npm:valibot@1.5.0: load it by import() where it is used',
+  ]);
+});
+
 Deno.test("checkDependencies names an entry point that does not bundle", async () => {
   const [problem] = await check({ "parse.ts": `export * from "./missing.ts";` });
   assertStringIncludes(problem, "parse.ts does not bundle for browser: ");

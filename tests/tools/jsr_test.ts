@@ -74,12 +74,3 @@ for (const [title, change, item, problem] of BAD) {
     assertEquals(more, []);
   });
 }
-
-Deno.test("score names an entry point that runs on one runtime only", async () => {
-  const config = JSON.parse(GOOD["deno.json"]);
-  config.exports["./cli"] = "./cli.ts";
-  const change = { "deno.json": JSON.stringify(config), "cli.ts": `${MODULE}export {};\n` };
-  assertEquals(await missing(change), {
-    "works on several runtimes": `"./cli" runs on Deno only`,
-  });
-});

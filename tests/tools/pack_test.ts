@@ -10,9 +10,12 @@ const GOOD: Tree = {
     name: "@example/tree",
     version: "1.2.3",
     license: "MIT",
-    exports: { ".": "./mod.ts", "./part": "./part/part.ts" },
-    publish: { include: ["*.ts", "part/*.ts", "README.md", "CHANGELOG.md", "LICENSE"] },
+    exports: { ".": "./mod.ts", "./cli": "./cli.ts", "./part": "./part/part.ts" },
+    publish: { include: ["*.ts", "cli/**", "part/*.ts", "README.md", "CHANGELOG.md", "LICENSE"] },
   }),
+  "cli.ts": `#!/usr/bin/env node\nconsole.log("runs");\nexport {};\n`,
+  "cli/page/index.html": "<!doctype html>\n",
+  "cli/page/entry.ts": "export const one: number = 1;\n",
   "mod.ts": `/** One. */\nexport const one: number = 1;\nexport * from "./part/part.ts";\n`,
   "part/part.ts": [
     `/** Ends. */`,
@@ -49,6 +52,9 @@ Deno.test("pack makes a tarball of what is published, with types, and of nothing
       "CHANGELOG.md",
       "LICENSE",
       "README.md",
+      "cli.d.ts",
+      "cli.js",
+      "cli/page/index.html",
       "mod.d.ts",
       "mod.js",
       "package.json",
@@ -59,6 +65,24 @@ Deno.test("pack makes a tarball of what is published, with types, and of nothing
     assertEquals(Object.keys(manifest).slice(0, 3), ["name", "version", "description"]);
     assertEquals(manifest.engines, { node: ">=22" });
     assertStringIncludes(await read("mod.js"), `from "./part/part.js"`);
+  });
+});
+
+Deno.test("pack leaves it to users to install what the program loads", async () => {
+  const loads = `#!/usr/bin/env node\nimport("npm:redis@6.3.1").then(console.log);\nexport {};\n`;
+  await packed({ ...GOOD, "cli.ts": loads }, async ({ manifest }, _root, read) => {
+    assertStringIncludes(await read("cli.js"), `import("redis")`);
+    assertEquals(manifest.dependencies, undefined);
+    assertEquals(Object.keys(manifest.peerDependencies ?? {}).includes("redis"), true);
+    assertEquals(manifest.peerDependenciesMeta?.redis, { optional: true });
+  });
+});
+
+Deno.test("pack makes the program one that can be started", async () => {
+  await packed(GOOD, async (_packed, root, read) => {
+    assertMatch(await read("cli.js"), /^#!\/usr\/bin\/env node\n/);
+    const { mode } = await Deno.stat(`${root}/node_modules/@example/tree/cli.js`);
+    assertEquals((mode ?? 0) & 0o111, 0o111);
   });
 });
 
@@ -131,4 +155,6 @@ Deno.test("checkManifest names what is missing", () => {
     assertStringIncludes(problems, `"${word}"`);
   }
   assertStringIncludes(problems, `The package depends on {"b":"1"}`);
+  const [peer] = checkManifest({ ...manifest, peerDependencies: { c: "1" } }).slice(-1);
+  assertStringIncludes(peer, "The package asks each user for c: ");
 });

@@ -110,7 +110,11 @@ Deno.test("checkRelease names each that does not agree", () => {
 
 /** Makes a repository of `tree`, with all of it committed. */
 async function withRepository(use: (root: string) => Promise<void>): Promise<void> {
-  const tree = { "deno.json": config("0.1.0"), "CHANGELOG.md": changelog(ADDED) };
+  const tree = {
+    "deno.json": config("0.1.0"),
+    "CHANGELOG.md": changelog(ADDED),
+    "cli/version.ts": 'export const VERSION = "0.1.0";\n',
+  };
   await withTree(tree, async (root) => {
     const user = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
     for (const args of [["init", "-q"], ["add", "."], [...user, "commit", "-qm", "a"]]) {
@@ -121,10 +125,14 @@ async function withRepository(use: (root: string) => Promise<void>): Promise<voi
   });
 }
 
-Deno.test("release writes deno.json and CHANGELOG.md", async () => {
+Deno.test("release writes deno.json, CHANGELOG.md and the version of the command line", async () => {
   await withRepository(async (root) => {
     assertEquals(await release(root, DAY, "0.2.0"), "0.2.0");
     assertEquals(await Deno.readTextFile(`${root}/deno.json`), config("0.2.0"));
+    assertEquals(
+      await Deno.readTextFile(`${root}/cli/version.ts`),
+      'export const VERSION = "0.2.0";\n',
+    );
     const text = await Deno.readTextFile(`${root}/CHANGELOG.md`);
     assertStringIncludes(text, "## [Unreleased]\n\n## [0.2.0] - 2026-01-31\n\n### Added\n");
   });
