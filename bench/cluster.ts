@@ -27,6 +27,7 @@ import {
 import { Child, endAll } from "./fanout_child.ts";
 import { compareSqlite } from "./log_sqlite.ts";
 import { median } from "./measure.ts";
+import { Results } from "./results.ts";
 
 const SERVERS = [1, 2, 3];
 /** Of each server. */
@@ -42,6 +43,7 @@ const [TURNS, TURN] = [60, 10];
 /** What a delivery may cost with the most servers, against one. */
 const FLAT = 1.2;
 
+const results = new Results("cluster");
 const scale = Number(Deno.args[0] ?? 1);
 if (!(scale > 0)) {
   throw new RangeError(`The scale must be a number above 0: received ${Deno.args[0]}`);
@@ -161,21 +163,12 @@ async function measureCluster(name: EngineName, engine: Engine, servers: number)
   };
 }
 
-function printFigure(
-  figure: number,
-  what: string,
-  { most = Infinity, least = -Infinity }: { most?: number; least?: number },
-): void {
-  const verdict = figure <= most && figure >= least ? "reached" : "MISSED";
-  const bound = most === Infinity ? `at least ${least}` : `at most ${most}`;
-  console.log(`${verdict.padEnd(7)} ${figure.toFixed(2).padStart(6)} (${bound}) ${what}`);
-}
-
 function printComparison(title: string, { one, many, bare }: Comparison): void {
   for (const [topics, { time, cpu }] of [["one topic", one], ["64 topics", many]] as const) {
     const what = `of ${title}, ${AT_ONCE} at a time, ${topics}`;
-    printFigure(time / bare.time, `the time ${what}`, { most: 1.3 });
-    printFigure(cpu / bare.cpu, `the CPU time, with that of the engine, ${what}`, { most: 1.3 });
+    results.figure(time / bare.time, `the time ${what}`, { most: 1.3 });
+    results.figure(cpu / bare.cpu, `the CPU time, with that of the engine, ${what}`, { most: 1.3 });
+    results.cells("append", title, { [topics]: time / bare.time });
   }
 }
 
@@ -207,7 +200,7 @@ async function compareClusters(name: EngineName, start: () => Promise<Engine>): 
     console.log(title.padEnd(28) + figures.map((figure) => figure.padStart(14)).join(""));
   }
   const most = SERVERS[SERVERS.length - 1];
-  printFigure(
+  results.figure(
     of(most, "one") / of(1, "one"),
     `the CPU time of a delivery by 1 server, by ${most}, on ${name}, one event a turn`,
     { most: FLAT },
@@ -229,7 +222,7 @@ try {
   printComparison("js.publish", await compareNats(samples));
   for (const { appends, ratio } of await compareSqlite(samples)) {
     const what = `the appends a second of bare inserts into SQLite, ${appends} a turn`;
-    printFigure(ratio, what, { least: 0.7 });
+    results.figure(ratio, what, { least: 0.7 });
   }
   await compareClusters("redis", () => startRedis({ args: EVERY_SECOND }));
   await compareClusters("nats", startNats);

@@ -20,6 +20,7 @@ import { connect } from "../client.ts";
 import { type Corpus, cut, makeCorpus } from "./corpora.ts";
 import { cpuTime, geometricMean, median } from "./measure.ts";
 import type { Seen, Sink } from "./peers.ts";
+import { Results } from "./results.ts";
 
 /** What is sent, and by how much longer than in the other benches: the request is the least of it. */
 const STREAMS = [{ name: "tiny", scale: 12 }, { name: "OpenAI-like", scale: 12 }];
@@ -79,6 +80,8 @@ const CLIENTS = {
     }
   },
 } satisfies Record<string, Client>;
+
+const results = new Results("client");
 
 type Name = keyof typeof CLIENTS;
 const NAMES = Object.keys(CLIENTS) as Name[];
@@ -186,26 +189,26 @@ function printTable(corpus: Corpus, total: number, costs: Record<Name, Cost>): v
 }
 
 /** One line for each peer: the mean of ratios over the streams, and the lowest. */
-function printFigures(results: { corpus: Corpus; costs: Record<Name, Cost> }[]): void {
+function printFigures(streams: { corpus: Corpus; costs: Record<Name, Cost> }[]): void {
   console.log("");
   for (const [unit, key] of [["CPU per event", "cpu"], ["events/s", "wall"]] as const) {
     for (const ours of ["connect", "connect, batches"] as const) {
       for (const peer of PEERS) {
-        const cells = results.map(({ corpus, costs }) => ({
+        const cells = streams.map(({ corpus, costs }) => ({
           corpus: corpus.name,
           ratio: costs[peer][key] / costs[ours][key],
         }));
         const mean = geometricMean(cells.map(({ ratio }) => ratio));
         const lowest = cells.reduce((a, b) => b.ratio < a.ratio ? b : a);
         const must = MUST[ours].includes(peer);
-        const verdict = !must ? "" : mean >= 1 ? "reached" : "MISSED";
-        console.log(
-          `${verdict.padEnd(7)} ${mean.toFixed(2).padStart(6)} ${
-            must ? "(must be 1) " : ""
-          }${ours}, ${unit}, against ${peer}; lowest ${
+        results.figure(
+          mean,
+          `${ours}, ${unit}, against ${peer}; lowest ${
             lowest.ratio.toFixed(2)
           } at ${lowest.corpus}`,
+          must ? { least: 1 } : {},
         );
+        results.cells(unit, peer, { [ours]: mean });
       }
     }
   }
@@ -219,7 +222,7 @@ if (first === "--serve") {
   if (!(scale > 0)) throw new RangeError(`The scale must be a number above 0: received ${first}`);
   console.log(`Deno ${Deno.version.deno}`);
   await using server = await startServer(scale);
-  const results = [];
+  const streams = [];
   for (const [i, stream] of STREAMS.entries()) {
     const corpus = makeCorpus(stream.name, stream.scale * scale);
     const url = `${server.url}/${i}`;
@@ -227,9 +230,9 @@ if (first === "--serve") {
     const total = corpus.events.length;
     // Nobody who reads a stream holds all of it, and what is held is paid for by each collection.
     corpus.events.length = 0;
-    results.push({ corpus, costs: await measure(url, total) });
-    printTable(corpus, total, results[i].costs);
+    streams.push({ corpus, costs: await measure(url, total) });
+    printTable(corpus, total, streams[i].costs);
   }
-  printFigures(results);
+  printFigures(streams);
   if (last === undefined) throw new Error("Nothing was timed");
 }

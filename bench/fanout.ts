@@ -28,6 +28,7 @@ import {
   Server,
 } from "./fanout_setup.ts";
 import { median } from "./measure.ts";
+import { Results } from "./results.ts";
 
 /** What is published: some events a turn, and a turn each `interval` ms or, at 0, each macrotask. */
 interface Load {
@@ -62,8 +63,9 @@ interface Sample {
 }
 
 /** What was measured of each contestant. */
-type Results<Name extends string> = Record<Name, Sample>;
+type Samples<Name extends string> = Record<Name, Sample>;
 
+const results = new Results("fan-out");
 const scale = Number(Deno.args[0] ?? 1);
 if (!(scale > 0)) {
   throw new RangeError(`The scale must be a number above 0: received ${Deno.args[0]}`);
@@ -104,7 +106,7 @@ async function measure<Name extends string>(
   names: Name[],
   contender: (name: Name) => Contender,
   loads: Load[],
-): Promise<Results<Name>[]> {
+): Promise<Samples<Name>[]> {
   for (const name of names) await assertEvents(contender(name));
   const samples = loads.map(() => new Map(names.map((name) => [name, [] as Sample[]])));
   for (let round = 0; round < rounds; round++) {
@@ -122,7 +124,7 @@ async function measure<Name extends string>(
   }
   return samples.map((all) => {
     const medians = [...all].map(([name, samples]) => [name, medianOf(samples)]);
-    return Object.fromEntries(medians) as Results<Name>;
+    return Object.fromEntries(medians) as Samples<Name>;
   });
 }
 
@@ -148,21 +150,12 @@ function printTable(title: string, load: Load, results: Record<string, Sample>):
   }
 }
 
-/** What a figure must be. */
-interface Bound {
-  most?: number;
-  least?: number;
-}
-
-function printFigure(figure: number, what: string, { most, least }: Bound = {}): void {
-  const must = most !== undefined
-    ? `(at most ${most}) `
-    : least !== undefined
-    ? `(at least ${least}) `
-    : "";
-  const reached = figure <= (most ?? Infinity) && figure >= (least ?? -Infinity);
-  const verdict = must === "" ? "" : reached ? "reached" : "MISSED";
-  console.log(`${verdict.padEnd(7)} ${figure.toFixed(2).padStart(6)} ${must}${what}`);
+/** Leaves what a delivery costs, as multiples of ours. */
+function leave(group: string, samples: { Channel: Sample } & Record<string, Sample>): void {
+  const values = Object.entries(samples).map((
+    [name, { cpu }],
+  ) => [name, cpu / samples.Channel.cpu]);
+  results.cells("CPU per delivery", group, Object.fromEntries(values));
 }
 
 async function compareOnDeno(): Promise<() => void> {
@@ -170,17 +163,19 @@ async function compareOnDeno(): Promise<() => void> {
   const [one, fast] = await measure(names, contenderOnDeno, [ONE, FAST]);
   printTable(`Deno, ${readers} readers, one event a turn`, ONE, one);
   printTable(`Deno, ${readers} readers, ten events a turn`, FAST, fast);
+  leave("Deno, one event a turn", one);
+  leave("Deno, ten events a turn", fast);
   return () => {
     const cpu = "CPU per delivery on Deno, one event a turn, against";
-    printFigure(one.Channel.cpu / one.floor.cpu, `${cpu} the floor`, { most: 1.2 });
-    printFigure(one.Channel.cpu / one["better-sse"].cpu, `${cpu} better-sse`, { most: 0.65 });
-    printFigure(one.Channel.cpu / one.hono.cpu, `${cpu} hono`, { most: 0.65 });
-    printFigure(one.Channel.cpu / one["@std/http"].cpu, `${cpu} @std/http`);
+    results.figure(one.Channel.cpu / one.floor.cpu, `${cpu} the floor`, { most: 1.2 });
+    results.figure(one.Channel.cpu / one["better-sse"].cpu, `${cpu} better-sse`, { most: 0.65 });
+    results.figure(one.Channel.cpu / one.hono.cpu, `${cpu} hono`, { most: 0.65 });
+    results.figure(one.Channel.cpu / one["@std/http"].cpu, `${cpu} @std/http`);
     const rate = "deliveries/s on Deno, ten events a turn as fast as it goes, against";
-    printFigure(fast.Channel.rate / fast.floor.rate, `${rate} the floor`, { least: 1.2 });
-    printFigure(fast.Channel.rate / fast["better-sse"].rate, `${rate} better-sse`, { least: 3 });
-    printFigure(fast.Channel.rate / fast.hono.rate, `${rate} hono`, { least: 5 });
-    printFigure(fast.Channel.rate / fast["@std/http"].rate, `${rate} @std/http`);
+    results.figure(fast.Channel.rate / fast.floor.rate, `${rate} the floor`, { least: 1.2 });
+    results.figure(fast.Channel.rate / fast["better-sse"].rate, `${rate} better-sse`, { least: 3 });
+    results.figure(fast.Channel.rate / fast.hono.rate, `${rate} hono`, { least: 5 });
+    results.figure(fast.Channel.rate / fast["@std/http"].rate, `${rate} @std/http`);
   };
 }
 
@@ -190,10 +185,11 @@ async function compareOnNode(bundle: string): Promise<() => void> {
   const names = Object.keys(onNode) as (keyof typeof onNode)[];
   const [ten] = await measure(names, (name) => contenderOnNode(name, node, bundle), [TEN]);
   printTable(`Node 24, ${readers} readers, ten events a turn`, TEN, ten);
+  leave("Node 24, ten events a turn", ten);
   return () => {
     const cpu = "CPU per delivery on Node, ten events a turn, against";
-    printFigure(ten.Channel.cpu / ten["better-sse"].cpu, `${cpu} better-sse`, { most: 0.5 });
-    printFigure(ten.Channel.cpu / ten.hono.cpu, `${cpu} hono over our bridge`);
+    results.figure(ten.Channel.cpu / ten["better-sse"].cpu, `${cpu} better-sse`, { most: 0.5 });
+    results.figure(ten.Channel.cpu / ten.hono.cpu, `${cpu} hono over our bridge`);
   };
 }
 
@@ -210,15 +206,17 @@ async function compareMemory(): Promise<() => void> {
   console.log(`\n${`Deno, ${idleReaders} idle readers`.padEnd(44)}${"KB each".padStart(12)}`);
   console.log(`${"Channel".padEnd(44)}${ours.toFixed(2).padStart(12)}`);
   console.log(`${"floor".padEnd(44)}${floor.toFixed(2).padStart(12)}`);
-  return () => printFigure(ours - floor, what, { most: 2 });
+  return () => results.figure(ours - floor, what, { most: 2 });
 }
 
 async function comparePublish(): Promise<() => void> {
   const topics = Math.max(100, Math.round(TOPICS * scale));
   const { append, one, many } = await publishCosts(topics);
   return () => {
-    printFigure(many / one, `the time of publish with 1 topic for ${topics} topics`, { most: 1.3 });
-    printFigure(one / append, "the time of MemoryEventLog.append for publish with no reader");
+    results.figure(many / one, `the time of publish with 1 topic for ${topics} topics`, {
+      most: 1.3,
+    });
+    results.figure(one / append, "the time of MemoryEventLog.append for publish with no reader");
   };
 }
 

@@ -22,6 +22,7 @@ import {
   type Sink,
   streamOf,
 } from "./peers.ts";
+import { Results, type Runtime, runtime } from "./results.ts";
 
 const KB = 1024;
 const LARGE: ChunkSize[] = [1_400, 16 * KB, 64 * KB];
@@ -34,6 +35,9 @@ interface Cell {
   size: ChunkSize | "";
   ratio: number;
 }
+
+const { name, version } = runtime();
+const results = new Results("parse and encode");
 
 let last: Seen | undefined;
 let units = 0;
@@ -175,7 +179,7 @@ interface Figure {
   against: string;
   sizes?: ChunkSize[];
   /** What the mean must reach, by runtime or in all. None where it only shows what can be reached. */
-  mean?: number | { Deno: number; Node: number; Bun: number };
+  mean?: number | Record<Runtime["name"], number>;
   /** What each cell must reach. */
   each?: number;
 }
@@ -222,14 +226,6 @@ const FIGURES: Figure[] = [
   },
 ];
 
-/** The runtime's name and version, for the heading. */
-function runtime(): { name: "Deno" | "Node" | "Bun"; version: string } {
-  const { deno, bun, node } = process.versions as Record<string, string | undefined>;
-  if (deno !== undefined) return { name: "Deno", version: deno };
-  if (bun !== undefined) return { name: "Bun", version: bun };
-  return { name: "Node", version: node ?? "" };
-}
-
 function printCells(cells: Cell[]): void {
   const groups = Map.groupBy(cells, (cell) => cell.against);
   for (const [against, group] of groups) {
@@ -241,11 +237,13 @@ function printCells(cells: Cell[]): void {
       console.log(
         corpus.padEnd(18) + row.map((cell) => cell.ratio.toFixed(2).padStart(9)).join(""),
       );
+      const values = row.map(({ size, ratio }) => [label(size) || against, ratio]);
+      results.cells(against, corpus, Object.fromEntries(values));
     }
   }
 }
 
-function printFigures(cells: Cell[], name: "Deno" | "Node" | "Bun"): void {
+function printFigures(cells: Cell[], name: Runtime["name"]): void {
   console.log("");
   for (const figure of FIGURES) {
     const own = cells.filter((cell) =>
@@ -255,22 +253,19 @@ function printFigures(cells: Cell[], name: "Deno" | "Node" | "Bun"): void {
     if (own.length === 0) continue;
     const mean = geometricMean(own.map((cell) => cell.ratio));
     const lowest = own.reduce((a, b) => b.ratio < a.ratio ? b : a);
-    const target = typeof figure.mean === "object" ? figure.mean[name] : figure.mean;
-    const reached = mean >= (target ?? 0) && lowest.ratio >= (figure.each ?? 0);
-    const verdict = target === undefined ? "" : reached ? "reached" : "MISSED";
-    const bound = figure.each === undefined ? target : `${target}, each ${figure.each}`;
+    const least = typeof figure.mean === "object" ? figure.mean[name] : figure.mean;
     const peer = figure.against.slice(figure.against.indexOf(" / ") + 3);
-    console.log(
-      `${verdict.padEnd(7)} ${mean.toFixed(2).padStart(6)} ${
-        bound === undefined ? "" : `(must be ${bound}) `
-      }${figure.name}, against ${peer}; lowest ${
+    results.figure(
+      mean,
+      `${figure.name}, against ${peer}; lowest ${
         lowest.ratio.toFixed(2)
       } at ${lowest.corpus} ${lowest.size}`,
+      { least, each: figure.each },
+      lowest.ratio,
     );
   }
 }
 
-const { name, version } = runtime();
 const only = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
 const parts = { feed: compareParsers, read: compareReaders, encode: compareEncoders };
 console.log(`${name} ${version}`);

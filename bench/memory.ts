@@ -11,8 +11,10 @@
 import process from "node:process";
 import { ServerSentEventParser } from "../parse.ts";
 import { cpuTime, median } from "./measure.ts";
+import { Results } from "./results.ts";
 
 const MB = 1_048_576;
+const KB = 1_000;
 
 /** Parses one line of `megabytes` in 1.4 KB chunks. */
 function parseLine(megabytes: number): void {
@@ -86,23 +88,16 @@ if (process.argv.includes("--kept")) {
     if (!(figure > 0)) throw new Error(`Cannot measure ${args}: the process printed no figure`);
     return figure;
   };
-  const verdict = (figure: number, bound: number) => figure <= bound ? "reached" : "MISSED ";
-  const times = lineTimes();
-  console.log(
-    `${verdict(times, 4.5)} ${
-      times.toFixed(2)
-    } x the time of a 4 MB line for one of 16 MB in 1.4 KB chunks (at most 4.5)`,
-  );
+  const results = new Results("memory");
+  results.figure(lineTimes(), "x the time of a 4 MB line for one of 16 MB in 1.4 KB chunks", {
+    most: 4.5,
+  });
   const peak = await run("--peak");
-  console.log(
-    `${verdict(peak, 4)} ${
-      peak.toFixed(2)
-    } x its size in peak memory for a line of 16 MB (at most 4)`,
-  );
+  results.figure(peak, "x its size in peak memory for a line of 16 MB", { most: 4 });
   const kept = await run("--kept");
-  console.log(
-    `${verdict(kept, 17_000)} ${
-      Math.round(kept)
-    } bytes kept alive by one short event kept of each 64 KB chunk (about 16 KB)`,
+  results.figure(
+    kept / KB,
+    "KB kept alive by one short event kept of each 64 KB chunk: the piece that it was cut from",
+    { most: 17_000 / KB },
   );
 }
