@@ -23,6 +23,7 @@ import { faultServer } from "../fault/server.ts";
 import { property } from "../helpers.ts";
 import { freePort, listenDeno, type Running } from "../listen.ts";
 import { requireProgram } from "../programs.ts";
+import { programOn } from "./programs.ts";
 import { runCli, spawnCli, startCli } from "./helpers.ts";
 
 Deno.test("Histogram gives percentiles within its error, and max and mean exactly", () => {
@@ -556,13 +557,10 @@ Deno.test("bench serve runs by a URL, as it does from a registry", async () => {
   }
 });
 
-for (const [name, remedy] of [["node", "install Node 22 or later"], ["bun", "install Bun"]]) {
-  const there = await requireProgram(name, ["--version"], remedy);
-  Deno.test(`bench serve measures in ${name}, too`, { ignore: !there }, async () => {
-    const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
-    await using process = spawnCli(["bench", "serve", "-c", "4", ...SHORT], {
-      program: name === "node" ? [name, "--no-warnings", cli] : [name, cli],
-    });
+for (const name of ["Node", "Bun"] as const) {
+  const program = await programOn(name);
+  Deno.test(`bench serve measures in ${name}, too`, { ignore: program === undefined }, async () => {
+    await using process = spawnCli(["bench", "serve", "-c", "4", ...SHORT], { program });
     const { code, stdout, stderr } = await process.end(20_000);
     assertEquals(code, 0, stderr);
     const report = JSON.parse(stdout);
@@ -570,6 +568,6 @@ for (const [name, remedy] of [["node", "install Node 22 or later"], ["bun", "ins
       0,
       4 * report.published.events,
     ]);
-    assert(report.machine.toLowerCase().startsWith(name));
+    assert(report.machine.startsWith(name));
   });
 }

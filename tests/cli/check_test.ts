@@ -1,6 +1,5 @@
 /** `sse check` against servers that have one fault each, and what it prints. */
 
-import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Answer } from "../fault/answer.ts";
 import { within } from "../fault/real_time.ts";
@@ -9,7 +8,7 @@ import { concat, raw, utf8 } from "../helpers.ts";
 import { freePort } from "../listen.ts";
 import { HEADERS, wrong } from "./check/heard.ts";
 import { check, said, several } from "./check/reports.ts";
-import { requireProgram } from "../programs.ts";
+import { programOn } from "./programs.ts";
 import { runCli, spawnCli, startCli } from "./helpers.ts";
 
 const { "transfer-encoding": _, ...GOOD_HEADERS } = HEADERS;
@@ -317,7 +316,7 @@ Deno.test("sse check --help has examples, and names the exit codes", async () =>
 });
 
 /** Checks as a process: `program` is what runs cli.ts. */
-async function checkAsProcess(program?: string[]): Promise<void> {
+async function checkAsProcess(program?: readonly string[]): Promise<void> {
   await using server = await faultServer([], { rest: answer({ gzip: true }) });
   await using process = spawnCli(["check", server.url, "--for", "1s", "--no-resume"], { program });
   const { code, stdout, stderr } = await process.end();
@@ -329,10 +328,6 @@ async function checkAsProcess(program?: string[]): Promise<void> {
 
 Deno.test("sse check is a program on Deno and on Node", async () => {
   await checkAsProcess();
-  if (!await requireProgram("node", ["--version"], "install Node 22.18 or later")) return;
-  await checkAsProcess([
-    "node",
-    "--no-warnings",
-    fileURLToPath(new URL("../../cli.ts", import.meta.url)),
-  ]);
+  const program = await programOn("Node");
+  if (program !== undefined) await checkAsProcess(program);
 });

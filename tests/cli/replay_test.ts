@@ -18,8 +18,9 @@ import { type Ending, play, type PlayOptions } from "../../cli/replay/play.ts";
 import { findStart } from "../../cli/replay/start.ts";
 import { concat, text, utf8 } from "../helpers.ts";
 import { freePort, listenDeno } from "../listen.ts";
-import { requireProgram } from "../programs.ts";
-import { type CliResult, runCli, type RunningCli, spawnCli, startCli } from "./helpers.ts";
+import { programOn } from "./programs.ts";
+import { runCli, spawnCli } from "./helpers.ts";
+import { listenCli, type ListeningCli } from "./listening.ts";
 
 /** Streams of real models, where they are. */
 const RECORDED = fileURLToPath(new URL("../../../shared/data/recorded", import.meta.url));
@@ -295,28 +296,8 @@ Deno.test("play ends when it is told to, also while it waits, and lets go of the
   assertEquals((await next).done, true);
 });
 
-/** A replay that runs in this process. */
-interface Replaying extends AsyncDisposable {
-  readonly url: string;
-  readonly running: RunningCli;
-  stop(): Promise<CliResult>;
-}
-
-async function replay(path: string, args: readonly string[] = []): Promise<Replaying> {
-  const running = startCli(["replay", path, "--port", "0", ...args]);
-  const [, url] = /Listening at (\S+)\n/.exec(await running.printed(/Listening at \S+\n/)) ?? [];
-  const stop = () => {
-    running.interrupt();
-    return running.result;
-  };
-  return {
-    url,
-    running,
-    stop,
-    async [Symbol.asyncDispose]() {
-      await stop();
-    },
-  };
+function replay(path: string, args: readonly string[] = []): Promise<ListeningCli> {
+  return listenCli(["replay", path, "--port", "0", ...args]);
 }
 
 /** All that a URL gives, by GET unless told otherwise. */
@@ -567,22 +548,24 @@ Deno.test("what record makes of replay is what was recorded", async () => {
   for (const path of [one, two]) assertEquals(await allOf(await openRecording(path)), stream);
 });
 
-const hasNode = await requireProgram("node", ["--version"], "install Node 22 or later");
+const onNode = await programOn("Node");
 
-Deno.test("replay and record run in Node as in Deno", { ignore: !hasNode }, async () => {
-  await using file = new File(IDS);
-  const cli = fileURLToPath(new URL("../../cli.ts", import.meta.url));
-  const program = ["node", "--no-warnings", cli];
-  const args = ["replay", file.path, "--port", "0", "--once", "--speed", "max"];
-  await using server = spawnCli(args, { program });
-  const [, url] = /Listening at (\S+)\n/.exec(await server.printed(/Listening at \S+\n/)) ?? [];
-  const copy = join(file.folder, "copy");
-  await using recorder = spawnCli(["record", url, copy, "--count", "3"], { program });
-  assertEquals((await recorder.end()).code, 0);
-  assertEquals((await server.end()).code, 0);
-  const all = "id: 1\ndata: a\n\nid: 2\r\ndata: b\r\n\r\ndata: still 2\n\n";
-  assertEquals(text(await allOf(await openRecording(copy))), all);
-});
+Deno.test(
+  "replay and record run in Node as in Deno",
+  { ignore: onNode === undefined },
+  async () => {
+    await using file = new File(IDS);
+    const args = ["replay", file.path, "--port", "0", "--once", "--speed", "max"];
+    await using server = spawnCli(args, { program: onNode });
+    const [, url] = /Listening at (\S+)\n/.exec(await server.printed(/Listening at \S+\n/)) ?? [];
+    const copy = join(file.folder, "copy");
+    await using recorder = spawnCli(["record", url, copy, "--count", "3"], { program: onNode });
+    assertEquals((await recorder.end()).code, 0);
+    assertEquals((await server.end()).code, 0);
+    const all = "id: 1\ndata: a\n\nid: 2\r\ndata: b\r\n\r\ndata: still 2\n\n";
+    assertEquals(text(await allOf(await openRecording(copy))), all);
+  },
+);
 
 const recorded: string[] = [];
 try {

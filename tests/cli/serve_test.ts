@@ -9,40 +9,12 @@ import { connect } from "../../client.ts";
 import { readEvents, type ServerSentEvent } from "../../parse.ts";
 import { within } from "../fault/real_time.ts";
 import { freePort, listenDeno } from "../listen.ts";
-import { requireProgram } from "../programs.ts";
-import {
-  type CliOptions,
-  type CliResult,
-  runCli,
-  type RunningCli,
-  spawnCli,
-  startCli,
-} from "./helpers.ts";
+import { programOn } from "./programs.ts";
+import { type CliOptions, runCli, spawnCli, startCli } from "./helpers.ts";
+import { listenCli, type ListeningCli } from "./listening.ts";
 
-/** A server of `sse serve` in this process. */
-interface Serving extends AsyncDisposable {
-  /** Where it listens, with a slash at the end. */
-  readonly url: string;
-  readonly running: RunningCli;
-  /** Stops it, as Ctrl-C does, and tells how it ended. */
-  stop(): Promise<CliResult>;
-}
-
-async function serve(args: readonly string[] = [], options: CliOptions = {}): Promise<Serving> {
-  const running = startCli(["serve", "--port", "0", "--drain", "0", ...args], options);
-  const [, url] = /Listening at (\S+)\n/.exec(await running.printed(/Listening at \S+\n/)) ?? [];
-  const stop = () => {
-    running.interrupt();
-    return running.result;
-  };
-  return {
-    url,
-    running,
-    stop,
-    async [Symbol.asyncDispose]() {
-      await stop();
-    },
-  };
+function serve(args: readonly string[] = [], options: CliOptions = {}): Promise<ListeningCli> {
+  return listenCli(["serve", "--port", "0", "--drain", "0", ...args], options);
 }
 
 function post(url: string, data: string, headers: HeadersInit = {}): Promise<Response> {
@@ -465,9 +437,9 @@ Deno.test("sse serve as a process ends with 0 after SIGTERM, and loses nothing t
     assertEquals((await deno.end()).code, EXIT.ok);
     assertMatch(await text, /data: a\n\n.*data: b\n\nretry: \d+\n\n$/s);
     // On Node, and interrupted by Ctrl-C.
-    if (!await requireProgram("node", ["--version"], "install Node 22.18 or later")) return;
-    const cli = new URL("../../cli.ts", import.meta.url).pathname;
-    const second = await start(["node", "--no-warnings", cli]);
+    const program = await programOn("Node");
+    if (program === undefined) return;
+    const second = await start(program);
     await using node = second.process;
     await using reading = connect(second.url, { lastEventId: id });
     assertEquals((await reading.next()).value?.data, "b");

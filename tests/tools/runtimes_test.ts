@@ -124,7 +124,7 @@ Deno.test("runSuites reports suites that cannot be run, with the reason, and pla
     ["sqlite log", "it has no node:sqlite"],
   ]);
   const sizes = reports.filter((report) => report.kind === "planned").map(({ tests }) => tests);
-  assert(sizes.every((tests) => tests > 10), `suites have ${sizes} tests`);
+  assert(sizes.every((tests) => tests >= 5), `suites have ${sizes} tests`);
 });
 
 Deno.test("runSuites gives each test a title of its own", () => {

@@ -12,7 +12,7 @@ import { FIREFOX, launchFirefox } from "../../../tools/runtimes/firefox.ts";
 import { isUnavailable, type OpenReader, type Reader, type Unavailable } from "../peers.ts";
 import { listenDeno, type Running } from "../../listen.ts";
 import { pageScript, readInPage, tell, type Told } from "./in_page.ts";
-import { factsOf, PORTABLE } from "./ours.ts";
+import { oursOn } from "./ours.ts";
 import { Shared } from "./shared.ts";
 
 /** How long it may take to open the page, in ms. */
@@ -163,9 +163,5 @@ export const readers: readonly Reader[] = [
     resumes: true,
     open: () => open(""),
   },
-  ...PORTABLE.map((name) => ({
-    name: `our ${name}, Firefox`,
-    ...factsOf(name),
-    open: () => open(name),
-  })),
+  ...oursOn("Firefox", open),
 ];

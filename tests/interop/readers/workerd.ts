@@ -3,7 +3,7 @@
 import { isUnavailable, type OpenReader, type Reader, type Unavailable } from "../peers.ts";
 import { startWorkerd } from "../workerd.ts";
 import { tell } from "./in_page.ts";
-import { factsOf, PORTABLE } from "./ours.ts";
+import { oursOn } from "./ours.ts";
 import { Shared } from "./shared.ts";
 
 const workerd = new Shared(() => startWorkerd("readers/_worker.ts"));
@@ -22,8 +22,4 @@ async function open(reader: string): Promise<OpenReader | Unavailable> {
   };
 }
 
-export const readers: readonly Reader[] = PORTABLE.map((name) => ({
-  name: `our ${name}, workerd`,
-  ...factsOf(name),
-  open: () => open(name),
-}));
+export const readers: readonly Reader[] = oursOn("workerd", open);
