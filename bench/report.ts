@@ -110,7 +110,7 @@ if (unknown !== undefined || !(scale > 0)) {
   Deno.exit(2);
 }
 
-const folder = values.out ?? new URL(".", import.meta.url).pathname;
+const folder = (values.out ?? new URL(".", import.meta.url).pathname).replace(/\/$/, "");
 const kept = `${folder}/results.jsonl`;
 await Deno.mkdir(`${folder}/plots`, { recursive: true });
 let results = await Deno.readTextFile(kept).then(readResults, () => []);

@@ -199,7 +199,7 @@ export function makeReport(results: readonly Result[], conditions: Conditions): 
     "# Results",
     "What the benches print, as ratios: they hold on other machines too, times do not. To make this page anew, with its plots:",
     "```sh\ndeno task bench:report\n```",
-    `It takes about a quarter of an hour, on a machine that does nothing else. This one was made on ${conditions.machine}, with ${
+    `It takes about ten minutes, on a machine that does nothing else. This one was made on ${conditions.machine}, with ${
       conditions.versions.join(", ")
     }.`,
     ...conditions.missing,
