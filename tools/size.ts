@@ -106,7 +106,9 @@ function sections({ manifest: { name, exports } }: Package): Section[] {
     },
     {
       title: "Entry points",
-      contents: Object.keys(exports).map((key) => ({ title: key, code: all(key) })),
+      // The command line exports nothing.
+      contents: Object.keys(exports).filter((key) => key !== "./cli")
+        .map((key) => ({ title: key, code: all(key) })),
     },
     {
       title: "One name, from its entry point and from the barrel",

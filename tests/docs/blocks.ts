@@ -1,5 +1,5 @@
 /**
- * The code blocks of a Markdown file.
+ * The Markdown files and their code blocks.
  *
  * @module
  */
@@ -14,6 +14,19 @@ export interface Block {
   readonly line: number;
   /** What is in it. */
   readonly code: string;
+}
+
+const FOLDERS = ["", "docs/", "docs/migrate/", "examples/", "bench/"];
+
+/** All Markdown files, by their paths relative to the root. */
+export async function markdownFiles(): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of FOLDERS) {
+    for await (const { name } of Deno.readDir(ROOT + folder)) {
+      if (name.endsWith(".md")) found.push(folder + name);
+    }
+  }
+  return found.sort();
 }
 
 /** The blocks of `file`, a path relative to the root, in their order. */

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../../tools/_deno.ts";
 import { hasNats, hasRedis, startNats, startRedis } from "../engines.ts";
-import { type Block, blocksOf } from "./blocks.ts";
+import { type Block, blocksOf, markdownFiles } from "./blocks.ts";
 
 /** Which blocks a test runs, by the beginnings of `file: info: first line`. */
 const RUN_BY: readonly (readonly [start: string, test: string])[] = [
@@ -25,18 +25,6 @@ const RUN_BY: readonly (readonly [start: string, test: string])[] = [
 /** What is no code: formulas, listings. */
 const TEXT = ["text", "http"];
 
-const FOLDERS = ["", "docs/", "docs/migrate/", "examples/", "bench/"];
-
-async function files(): Promise<string[]> {
-  const found: string[] = [];
-  for (const folder of FOLDERS) {
-    for await (const { name } of Deno.readDir(ROOT + folder)) {
-      if (name.endsWith(".md")) found.push(folder + name);
-    }
-  }
-  return found.sort();
-}
-
 function titleOf(file: string, { info, code }: Block): string {
   return `${file}: ${info}: ${code.split("\n")[0]}`;
 }
@@ -44,7 +32,7 @@ function titleOf(file: string, { info, code }: Block): string {
 Deno.test("each code block of the documentation is run by a test", async () => {
   const unproven: string[] = [];
   const proven = new Set<string>();
-  for (const file of await files()) {
+  for (const file of await markdownFiles()) {
     for (const block of await blocksOf(file)) {
       if (block.info === "ts" || TEXT.includes(block.info)) continue;
       const title = titleOf(file, block);
