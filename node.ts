@@ -280,7 +280,11 @@ class Delivery {
       }
     } catch (error) {
       cancel(body, error);
-      if (res.headersSent) this.#breakOff();
+      if (res.headersSent) {
+        // What was written in this turn leaves at its end, and would be lost with the connection.
+        await new Promise((resolve) => setTimeout(resolve));
+        this.#breakOff();
+      }
       throw error;
     }
     this.#ended = true;

@@ -16,9 +16,6 @@ import { findStart, type Start } from "./start.ts";
 import { AccessRules } from "../service/access.ts";
 import { visible } from "../visible.ts";
 
-/** How long the last bytes before a loss have to leave, in ms. */
-const FLUSH = 100;
-
 /** What a connection is broken off with that was lost when it was recorded. */
 const LOST = new Error("The connection was lost when it was recorded");
 
@@ -142,8 +139,6 @@ export class ReplayServer {
             bytes += value.length;
             return controller.enqueue(value);
           }
-          // What was written just before would be lost with the connection.
-          if (value.lost) await sleep(FLUSH, this.#closing.signal);
           if (ended) return;
           ended = true;
           finish(this.#howOf(value), value.last);
