@@ -48,6 +48,14 @@ export function closedOutput(failure: Error | undefined): Interrupt {
     : new Interrupt(`Cannot write the output: ${failure.message}`, EXIT.failed);
 }
 
+/** Resolves when a signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 /** The context of a process, which ends with its command. */
 export interface ProcessContext extends Context {
   /** Ends the process, once what was written is taken. */

@@ -5,7 +5,7 @@
  */
 
 import { type AnyCommand, defineCommand, type Input } from "./command.ts";
-import type { Context } from "./context.ts";
+import { aborted, type Context } from "./context.ts";
 import { EXIT, Failure, UsageError } from "./failure.ts";
 import { openRecording, type Recording } from "./recording/read.ts";
 import { ReplayServer, type ReplaySettings } from "./replay/serve.ts";
@@ -99,11 +99,7 @@ async function replay(
   try {
     await context.stdout.line(`Listening at ${listening.url}`);
     server.say(`${path}: ${describe(recording, settings)}; Ctrl-C ends it`);
-    const ends = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
-    await Promise.race([ends, ...options.once ? [server.over] : []]);
+    await Promise.race([aborted(signal), ...options.once ? [server.over] : []]);
   } finally {
     // Who does not read is cut off with its connection.
     const closed = server.close();

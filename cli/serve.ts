@@ -5,7 +5,7 @@
  */
 
 import { defineCommand } from "./command.ts";
-import type { Context } from "./context.ts";
+import { aborted, type Context } from "./context.ts";
 import { openEventLog } from "./event_log.ts";
 import { EXIT } from "./failure.ts";
 import { listen, type Listening } from "./serve/listen.ts";
@@ -82,13 +82,6 @@ async function serve(settings: ServeSettings, context: Context): Promise<number>
     await listening?.close();
     await opened.close();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function messageOf(error: unknown): string {

@@ -55,6 +55,16 @@ export function checkTopic(topic: string): void {
   }
 }
 
+/** Whether a text names a topic. A log may hold others: of users with other names, and reserved ones. */
+export function isTopic(text: string): boolean {
+  try {
+    checkTopic(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a text is written as a pattern and not as a topic; it may be one that is refused. */
 export function isPattern(text: string): boolean {
   return SYNTAX.test(text);

@@ -5,7 +5,7 @@
  */
 
 import type { EventLog } from "./log.ts";
-import { anyOf, checkTopic, PatternIndex } from "./patterns.ts";
+import { anyOf, isTopic, PatternIndex } from "./patterns.ts";
 
 /** How many topics are known before those are forgotten that are not needed. */
 const MAX_KNOWN = 10_000;
@@ -112,15 +112,5 @@ export class TopicWatch<T> {
       controller.abort();
       this.#most = Math.max(MAX_KNOWN, 2 * this.#topics.size);
     }
-  }
-}
-
-/** A log may be used by others, too, who have other names. */
-function isTopic(topic: string): boolean {
-  try {
-    checkTopic(topic);
-    return true;
-  } catch {
-    return false;
   }
 }

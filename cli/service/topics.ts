@@ -5,7 +5,7 @@
  */
 
 import type { EventLog, Session } from "../../server.ts";
-import { checkTopic } from "../../server/patterns.ts";
+import { isTopic } from "../../server/patterns.ts";
 
 /** A topic, and how many read it. */
 export interface TopicStatus {
@@ -110,15 +110,5 @@ function decode(segment: string): string {
     return decodeURIComponent(segment);
   } catch {
     return "";
-  }
-}
-
-/** Neither a pattern nor reserved: a log holds topics that are for no user. */
-function isTopic(text: string): boolean {
-  try {
-    checkTopic(text);
-    return true;
-  } catch {
-    return false;
   }
 }
