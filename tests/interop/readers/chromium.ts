@@ -3,7 +3,7 @@
 import { chromium, type Page } from "playwright-core";
 import { isFile } from "../../../tools/runtimes/browser_page.ts";
 import { CHROMIUM, CHROMIUM_ARGS } from "../../../tools/runtimes/chromium.ts";
-import { isUnavailable, type OpenReader, type Reader, type Unavailable } from "../peers.ts";
+import type { OpenReader, Reader, Unavailable } from "../peers.ts";
 import { pageScript, readInPage, tell } from "./in_page.ts";
 import { oursOn } from "./ours.ts";
 import { Shared } from "./shared.ts";
@@ -36,15 +36,8 @@ async function start(): Promise<Shown | Unavailable> {
   return { page, [Symbol.asyncDispose]: () => browser.close() };
 }
 
-async function open(reader: string): Promise<OpenReader | Unavailable> {
-  const shown = await chromiums.open();
-  if (isUnavailable(shown)) return shown;
-  return {
-    async read(url, seen) {
-      seen.push(...await shown.page.evaluate(readInPage, tell(url, reader)));
-    },
-    [Symbol.asyncDispose]: () => chromiums.close(),
-  };
+function open(reader: string): Promise<OpenReader | Unavailable> {
+  return chromiums.open(({ page }, url) => page.evaluate(readInPage, tell(url, reader)));
 }
 
 export const readers: readonly Reader[] = [

@@ -9,7 +9,7 @@ import type { ServerSentEvent } from "../../../parse.ts";
 import { within } from "../../fault/real_time.ts";
 import { isFile } from "../../../tools/runtimes/browser_page.ts";
 import { FIREFOX, launchFirefox } from "../../../tools/runtimes/firefox.ts";
-import { isUnavailable, type OpenReader, type Reader, type Unavailable } from "../peers.ts";
+import type { OpenReader, Reader, Unavailable } from "../peers.ts";
 import { listenDeno, type Running } from "../../listen.ts";
 import { pageScript, readInPage, tell, type Told } from "./in_page.ts";
 import { oursOn } from "./ours.ts";
@@ -142,15 +142,8 @@ async function start(): Promise<Shown | Unavailable> {
   return { desk, [Symbol.asyncDispose]: leave };
 }
 
-async function open(reader: string): Promise<OpenReader | Unavailable> {
-  const shown = await firefoxes.open();
-  if (isUnavailable(shown)) return shown;
-  return {
-    async read(url, seen) {
-      seen.push(...await shown.desk.ask(url, reader));
-    },
-    [Symbol.asyncDispose]: () => firefoxes.close(),
-  };
+function open(reader: string): Promise<OpenReader | Unavailable> {
+  return firefoxes.open(({ desk }, url) => desk.ask(url, reader));
 }
 
 export const readers: readonly Reader[] = [

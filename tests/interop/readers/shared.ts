@@ -4,7 +4,8 @@
  * @module
  */
 
-import { isUnavailable, type Unavailable } from "../peers.ts";
+import type { ServerSentEvent } from "../../../parse.ts";
+import { isUnavailable, type OpenReader, type Unavailable } from "../peers.ts";
 
 /** Starts a thing once, however many ask for it. */
 export class Shared<T extends AsyncDisposable> {
@@ -16,16 +17,26 @@ export class Shared<T extends AsyncDisposable> {
     this.#start = start;
   }
 
-  /** The thing. Whoever was given it closes it. */
-  async open(): Promise<T | Unavailable> {
+  /** A reader on the thing, which is given what to read and gives what it has read. */
+  async open(
+    read: (thing: T, url: string, signal: AbortSignal) => Promise<ServerSentEvent[]>,
+  ): Promise<OpenReader | Unavailable> {
     this.#users++;
     const thing = await (this.#started ??= this.#start());
-    if (isUnavailable(thing)) this.#users--;
-    return thing;
+    if (isUnavailable(thing)) {
+      this.#users--;
+      return thing;
+    }
+    return {
+      async read(url, seen, signal) {
+        seen.push(...await read(thing, url, signal));
+      },
+      [Symbol.asyncDispose]: () => this.#close(),
+    };
   }
 
   /** Ends it, if nobody else has it. */
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     if (--this.#users > 0) return;
     const thing = await this.#started;
     this.#started = undefined;
