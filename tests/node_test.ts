@@ -21,6 +21,8 @@ import { DELIVERY } from "./fixtures/node/delivery.ts";
 import { FAILURES } from "./fixtures/node/failures.ts";
 import { HTTP1, serveHttp1, soon, Source } from "./fixtures/node/peer.ts";
 import { REQUESTS } from "./fixtures/node/requests.ts";
+import { isUnavailable } from "./interop/peers.ts";
+import { node } from "./interop/runtimes.ts";
 
 for (const { title, run } of [...DELIVERY, ...REQUESTS, ...FAILURES]) Deno.test(title, run);
 
@@ -28,37 +30,15 @@ for (const { title, run } of [...DELIVERY, ...REQUESTS, ...FAILURES]) Deno.test(
 
 const ON_NODE = fileURLToPath(new URL("./fixtures/node/on_node.ts", import.meta.url));
 
-/** Prints the path of a Node, if it can run our sources: from 22.18 on it strips types. */
-const PROBE = `const [major, minor] = process.versions.node.split(".").map(Number);
-if (major > 22 || major === 22 && minor >= 18) console.log(process.execPath);`;
-
-/** The Node on the PATH, or else the one of the npm package; `undefined` if there is neither. */
-async function findNode(): Promise<string | undefined> {
-  const commands: [string, string[]][] = [
-    ["node", ["-e", PROBE]],
-    ["npx", ["--yes", "--package=node@24", "--", "node", "-e", PROBE]],
-  ];
-  for (const [command, args] of commands) {
-    try {
-      const { stdout } = await new Deno.Command(command, { args, stderr: "null" }).output();
-      const path = new TextDecoder().decode(stdout).trim();
-      if (path !== "") return path;
-    } catch {
-      // It is not installed.
-    }
-  }
-}
-
 Deno.test("sendResponse and toNodeHandler do the same on Node", async () => {
-  const node = await findNode();
-  if (node === undefined) {
-    const problem = "there is no node from 22.18 on, nor npx to get one";
-    assert(!Deno.env.get("CI"), `Cannot test on Node: ${problem}`);
-    console.log(`Not tested on Node: ${problem}`);
+  const found = await node();
+  if (isUnavailable(found)) {
+    assert(!Deno.env.get("CI"), `Cannot test on Node: ${found.unavailable}`);
+    console.log(`Not tested on Node: ${found.unavailable}`);
     return;
   }
-  const { success, stdout, stderr } = await new Deno.Command(node, {
-    args: ["--test", "--test-reporter=tap", ON_NODE],
+  const { success, stdout, stderr } = await new Deno.Command(found.program, {
+    args: [...found.args, "--test", "--test-reporter=tap", ON_NODE],
   }).output();
   const printed = new TextDecoder().decode(stdout);
   assert(success, `${printed.slice(-10_000)}${new TextDecoder().decode(stderr)}`);

@@ -6,7 +6,8 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import axe from "axe-core";
-import { hasChromium, LivePage } from "./page_browser.ts";
+import { hasChromium } from "../chromium.ts";
+import { LivePage } from "./page_browser.ts";
 
 const ignore = !hasChromium;
 

@@ -7,10 +7,8 @@
 import { assertEquals } from "@std/assert";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { createService, type Service, type ServiceOptions } from "../../cli/service.ts";
+import { CHROMIUM } from "../chromium.ts";
 import { listenDeno } from "../listen.ts";
-import { requireProgram } from "../programs.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
 
 /** This machine by a name: pages that come from it over HTTP may do less than those of loopback. */
 export const LAN = "events.lan.example";
@@ -22,13 +20,6 @@ const ARGS = [
   // A collection that a test asks for frees all that can be.
   "--js-flags=--expose-gc",
 ];
-
-/** Whether the page can be shown. */
-export const hasChromium: boolean = await requireProgram(
-  CHROMIUM,
-  ["--version"],
-  "apt-get install chromium",
-);
 
 /** A service, and its page. It is gone with the block that holds it. */
 export class LivePage implements AsyncDisposable {

@@ -7,7 +7,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { CDPSession } from "playwright-core";
 import { eventually } from "../examples/example.ts";
-import { hasChromium, LivePage } from "./page_browser.ts";
+import { hasChromium } from "../chromium.ts";
+import { LivePage } from "./page_browser.ts";
 
 /** Publishes events up to a number, none faster than the page takes them. */
 async function publishTo(live: LivePage, last: number): Promise<void> {

@@ -6,7 +6,8 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { eventually } from "../examples/example.ts";
-import { hasChromium, LAN, LivePage } from "./page_browser.ts";
+import { hasChromium } from "../chromium.ts";
+import { LAN, LivePage } from "./page_browser.ts";
 
 const ignore = !hasChromium;
 

@@ -15,11 +15,8 @@ import {
 import { makeScale } from "../../cli/plot/scale.ts";
 import { dashOf, fillClass, LOOK_COUNT, markerAt, STYLE } from "../../cli/plot/style.ts";
 import { formatTicks, formatValue } from "../../cli/plot/text.ts";
+import { CHROMIUM, hasChromium } from "../chromium.ts";
 import { property } from "../helpers.ts";
-import { requireProgram } from "../programs.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
-const hasChromium = await requireProgram(CHROMIUM, ["--version"], "apt-get install chromium");
 
 const LINES: LinePlotOptions = {
   title: "Latency",

@@ -4,12 +4,9 @@ import { build, stop } from "esbuild";
 import { chromium, type Page } from "playwright-core";
 import { ROOT } from "../../tools/_deno.ts";
 import { CHROMIUM_ARGS } from "../../tools/runtimes/chromium.ts";
+import { CHROMIUM, hasChromium } from "../chromium.ts";
 import { listenDeno } from "../listen.ts";
-import { requireProgram } from "../programs.ts";
 import { blockOf } from "./blocks.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
-const hasChromium = await requireProgram(CHROMIUM, ["--version"], "apt-get install chromium");
 
 /** The block for browsers as a script that keeps in `seen` what a tab is told. */
 async function script(): Promise<string> {

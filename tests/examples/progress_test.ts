@@ -1,15 +1,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { chromium } from "playwright-core";
+import { CHROMIUM, hasChromium } from "../chromium.ts";
 import { Proxy } from "../log/proxy.ts";
-import { requireProgram } from "../programs.ts";
 import { Example, NO_SIGNALS, read, take } from "./example.ts";
-
-const CHROMIUM = "/usr/bin/chromium";
 
 /** No name leads anywhere, so that nothing can leave the machine. */
 const ARGS = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"];
-
-const hasChromium = await requireProgram(CHROMIUM, ["--version"], "apt-get install chromium");
 
 /** How far a job is, by its events. */
 function steps(events: { data: string }[]): number[] {
