@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { EventStreamConnection } from "@webstreams/sse";
+import type { Harness } from "../harness.ts";
+
 /** A request by a reader that has this last event ID, `""` for none; as UTF-8, as clients send it. */
 export function askFor(lastEventId = "", init: RequestInit = {}, path = ""): Request {
   const headers = new Headers(init.headers);
@@ -40,6 +43,28 @@ export function endless(size = 100): {
     }
   }
   return { events: generate(), log };
+}
+
+/** Asserts that a reader that takes one event of 64 KiB, and no more, has little pulled. */
+export async function assertHeldBack(
+  connection: EventStreamConnection,
+  log: { pulled: number; ended: boolean },
+  assert: Harness["assert"],
+): Promise<void> {
+  await connection.next();
+  // What the system and the engine hold fills up, and then it stands still.
+  let before = -1;
+  for (let i = 0; i < 50 && log.pulled !== before; i++) {
+    before = log.pulled;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const still = log.pulled;
+  await connection.return();
+  assert.ok(still === before && still < 1_000, `${still} events of 64 KiB were pulled`);
+  for (let i = 0; i < 50 && !log.ended; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.ok(log.ended, "the generator was not ended");
 }
 
 /** The data of the next events of a reader. */
