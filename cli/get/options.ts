@@ -8,6 +8,7 @@ import type { RedirectMode, RetryPolicy } from "../../client.ts";
 import type { ServerSentEvent } from "../../parse.ts";
 import type { Input } from "../command.ts";
 import { UsageError } from "../failure.ts";
+import { PASSING } from "../passing.ts";
 import { REQUEST_OPTIONS } from "../request_options.ts";
 import { parseInteger, parseSize, parseTime } from "../values.ts";
 
@@ -166,9 +167,6 @@ export interface Holding {
   readonly retry: RetryPolicy | false;
   readonly until: ((event: ServerSentEvent) => boolean) | undefined;
 }
-
-/** What a proxy or a server says that will be back. */
-const PASSING = [429, 502, 503, 504];
 
 /**
  * How the connection is held.

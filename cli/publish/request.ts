@@ -8,6 +8,7 @@ import { completePolicy, parseRetryAfter, retryDelay } from "../../client/retry.
 import { startTimer } from "../../client/timers.ts";
 import { sleep } from "../../log/patience.ts";
 import { EXIT, Failure, withCauses } from "../failure.ts";
+import { PASSING } from "../passing.ts";
 import { visible } from "../visible.ts";
 
 /** An attempt that failed, and what follows. */
@@ -48,9 +49,6 @@ type Outcome =
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "busy"; readonly reason: string; readonly retryAfter: number | undefined }
   | { readonly kind: "lost"; readonly reason: string };
-
-/** The answers of servers that may take it later. */
-const BUSY: readonly number[] = [429, 502, 503, 504];
 
 const POLICY = completePolicy({ initialDelay: 250, maxDelay: 10_000, jitter: 0.5 });
 
@@ -151,7 +149,7 @@ export class Publisher {
     }
     const said = sentenceOf(await readStart(response));
     const reason = `the server answered ${status}${said === "" ? "" : `: ${said}`}`;
-    if (!BUSY.includes(status)) return { kind: "refused", reason };
+    if (!PASSING.includes(status)) return { kind: "refused", reason };
     const retryAfter = parseRetryAfter(headers.get("retry-after"), Date.now());
     return { kind: "busy", reason, retryAfter };
   }
