@@ -10,7 +10,8 @@
  */
 
 import { setTimeout as delay } from "node:timers/promises";
-import { hasChromium, LivePage } from "../tests/cli/page_browser.ts";
+import { hasChromium } from "../tests/chromium.ts";
+import { LivePage } from "../tests/cli/page_browser.ts";
 import { ROOT } from "./_deno.ts";
 
 /** As long as the charts reach back, and a little more, in seconds. */
